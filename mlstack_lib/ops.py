@@ -1,0 +1,256 @@
+"""Every differentiable operation, as value and vjp; those of the GPT run on every device."""
+
+import numpy as np
+
+from .array_ops import (  # noqa: F401  (the names a user of `ops` expects here)
+    add,
+    concatenate,
+    div,
+    exp,
+    getitem,
+    log,
+    max,
+    mean,
+    mul,
+    neg,
+    on_cpu,
+    power,
+    relu,
+    reshape,
+    sqrt,
+    sub,
+    sum,
+    tanh,
+    transpose,
+    unbroadcast,
+)
+from .autograd import Tensor, is_recording, op
+from .backend import backend, device_of
+
+IGNORE_INDEX = -1
+
+
+def _expect(ok: bool, message: str) -> None:
+    if not ok:
+        raise ValueError(message)
+
+
+def _rows(x):
+    """x as a matrix: all axes but the last become one."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _check_range(name: str, idx, size: int, ignore: int | None = None) -> None:
+    """Raise unless the whole numbers idx are in 0..size-1; only looked at on cpu."""
+    if np.dtype(idx.dtype).kind not in "iu":
+        raise TypeError(f"{name}: expected whole numbers, got {idx.dtype}")
+    if isinstance(idx, np.ndarray) and idx.size:
+        low, high = int(idx.min()), int(idx.max())
+        if low < 0 and ignore is not None and low == ignore:
+            low = int(idx[idx != ignore].min(initial=0))
+        if low < 0 or high >= size:
+            raise IndexError(f"{name}: {low if low < 0 else high} is not in 0..{size - 1}")
+
+
+# ---- matrix products ----
+
+
+@op
+def matmul(a, b):
+    """a @ b. Matrices (M, K), (K, N) on any device; on cpu also stacks of matrices."""
+    _expect(
+        len(a.shape) > 1 and len(b.shape) > 1 and a.shape[-1] == b.shape[-2],
+        f"matmul: a is {tuple(a.shape)}, b is {tuple(b.shape)}; need (M, K) and (K, N)",
+    )
+    k = backend(a)
+    if len(a.shape) == len(b.shape) == 2:
+        return k.matmul(a, b), lambda dy: (k.matmul_nt(dy, b), k.matmul_tn(a, dy))
+    on_cpu("matmul of stacks", a, b)
+    return a @ b, lambda dy: (
+        unbroadcast(dy @ b.swapaxes(-1, -2), a.shape),
+        unbroadcast(a.swapaxes(-1, -2) @ dy, b.shape),
+    )
+
+
+@op(writes_leaves=True)
+def linear(x, weight, bias=None, activation=None):
+    """activation(x @ weight.T + bias). x (..., K), weight (M, K), bias (M,): (..., M).
+
+    activation: None or "gelu".
+    """
+    _expect(activation in (None, "gelu"), f"linear: activation {activation!r}, not None or 'gelu'")
+    _expect(
+        len(weight.shape) == 2 and x.shape[-1] == weight.shape[1],
+        f"linear: x is {tuple(x.shape)}, weight is {tuple(weight.shape)}; "
+        "inner sizes must agree, weights are stored (out, in)",
+    )
+    _expect(
+        bias is None or tuple(bias.shape) == (weight.shape[0],),
+        f"linear: bias is {bias is not None and tuple(bias.shape)}, weight has {weight.shape[0]} rows",
+    )
+    k, rows, shape = backend(x), _rows(x), tuple(x.shape)
+    y, pre = k.linear_forward(rows, weight, bias, activation)
+
+    def vjp(dy, out, accumulate):
+        dy = _rows(dy)
+        if activation == "gelu":
+            dy = k.gelu_backward(dy, pre)
+        dx = k.linear_backward_input(dy, weight).reshape(shape)
+        if bias is None:
+            return dx, k.matmul_tn(dy, rows, out[1], accumulate)
+        return dx, *k.linear_backward_weight(dy, rows, out[1:3], accumulate)
+
+    return y.reshape(*shape[:-1], weight.shape[0]), vjp
+
+
+# ---- pointwise and rows ----
+
+
+@op
+def gelu(x):
+    """x times the standard normal's distribution function, by the tanh formula."""
+    k = backend(x)
+    return k.gelu_forward(x), lambda dy: k.gelu_backward(dy, x)
+
+
+@op
+def dropout(x, rate, seed=0, layer=0):
+    """x with a share `rate` of its elements set to 0, the others divided by 1 - rate.
+
+    The same seed, layer and state[STEP] of the device give the same elements everywhere.
+    """
+    _expect(0 <= rate < 1, f"dropout: rate is {rate}, must be in [0, 1)")
+    k, state = backend(x), device_of(x).state
+    return k.dropout(x, state, seed, layer, rate), lambda dy: k.dropout(dy, state, seed, layer, rate)
+
+
+@op
+def softmax(x):
+    """exp(x) / sum(exp(x)) along the last axis."""
+    k = backend(x)
+    y = k.softmax_forward(x)
+    return y, lambda dy: k.softmax_backward(dy, y)
+
+
+@op(writes_leaves=True)
+def embedding(idx, weight, positions=None, order=None):
+    """Rows idx of weight (V, C), plus positions (T, C) if given: (*idx.shape, C).
+
+    idx: whole numbers, (B, T) if there are positions. order: what sorts idx, if known already.
+    """
+    _check_range("embedding", idx, weight.shape[0])
+    k, flat = backend(weight), idx.reshape(-1)
+
+    def vjp(dy, out, accumulate):
+        sorts = np.argsort(flat, kind="stable") if order is None else order
+        rows = weight.shape[0]
+        dweight = k.embedding_backward(_rows(dy), flat, sorts, rows, out[1], accumulate)
+        if positions is None:
+            return None, dweight
+        t, c = positions.shape
+        into = None if out[2] is None else out[2].reshape(t * c)
+        dpositions = k.column_sum(dy.reshape(-1, t * c), into, accumulate).reshape(t, c)
+        return None, dweight, dpositions if into is None else out[2]
+
+    return k.embedding_forward(idx, weight, positions), vjp
+
+
+def _check_norm(name, x, weight, bias):
+    c = x.shape[-1]
+    _expect(
+        tuple(weight.shape) == tuple(bias.shape) == (c,),
+        f"{name}: x is {tuple(x.shape)}, weight and bias must be ({c},), "
+        f"got {tuple(weight.shape)} and {tuple(bias.shape)}",
+    )
+
+
+@op(writes_leaves=True)
+def layernorm(x, weight, bias, eps=1e-5):
+    """Each row of x (..., C) less its mean, over its deviation, times weight (C,), plus bias (C,)."""
+    _check_norm("layernorm", x, weight, bias)
+    k, rows, shape = backend(x), _rows(x), tuple(x.shape)
+    y, mean, rstd = k.layernorm_forward(rows, weight, bias, eps)
+
+    def vjp(dy, out, accumulate):
+        dx, *rest = k.layernorm_backward(_rows(dy), rows, weight, mean, rstd, out[1:3], accumulate)
+        return dx.reshape(shape), *rest
+
+    return y.reshape(shape), vjp
+
+
+@op(writes_leaves=True)
+def residual_layernorm(x, delta, weight, bias, eps=1e-5):
+    """residual = x + delta, and its layernorm, in one pass over memory: residual, y (..., C)."""
+    _check_norm("residual_layernorm", x, weight, bias)
+    _expect(
+        tuple(x.shape) == tuple(delta.shape),
+        f"residual_layernorm: x is {tuple(x.shape)}, delta is {tuple(delta.shape)}",
+    )
+    k, shape = backend(x), tuple(x.shape)
+    residual, y, mean, rstd = k.residual_layernorm_forward(_rows(x), _rows(delta), weight, bias, eps)
+
+    def vjp(dresidual, dy, out, accumulate):
+        if dy is None:
+            return dresidual, dresidual, None, None
+        dresidual = None if dresidual is None else _rows(dresidual)
+        saved = residual, weight, mean, rstd
+        dx, *rest = k.residual_layernorm_backward(
+            dresidual, _rows(dy), *saved, out[2:4], accumulate
+        )
+        dx = dx.reshape(shape)
+        return dx, dx, *rest
+
+    return (residual.reshape(shape), y.reshape(shape)), vjp
+
+
+# ---- attention and loss ----
+
+
+@op
+def attention(qkv):
+    """Causal attention of packed queries, keys and values (B, T, 3, H, D): (B, T, H, D)."""
+    _expect(
+        len(qkv.shape) == 5 and qkv.shape[2] == 3,
+        f"attention: qkv is {tuple(qkv.shape)}, need (B, T, 3, H, D)",
+    )
+    k = backend(qkv)
+    out, lse = k.attention_forward(qkv)
+    return out, lambda dout: k.attention_backward(dout, qkv, out, lse)
+
+
+def attention_cached(qkv: Tensor, cache) -> Tensor:
+    """Attention of new tokens (B, T, 3, H, D) and all before them; see the reference. No gradient."""
+    return Tensor(backend(qkv.data).attention_cached(qkv.data, cache, qkv.device.state))
+
+
+@op
+def _cross_entropy(logits, targets, ignore_index):
+    return backend(logits).cross_entropy_forward(logits, targets, ignore_index), None
+
+
+@op
+def _cross_entropy_with_gradient(logits, targets, ignore_index, overwrite):
+    k = backend(logits)
+    loss, dlogits = k.cross_entropy_with_gradient(logits, targets, ignore_index, overwrite)
+    return loss, lambda dloss: k.scale(dlogits, dloss)
+
+
+def cross_entropy(logits, targets, ignore_index: int = IGNORE_INDEX, overwrite: bool = False):
+    """The mean over the rows of -log softmax(logits)[target], in nats: a scalar.
+
+    logits (..., V); targets (...) whole numbers; rows whose target is ignore_index do not count
+    (the loss is 0 if none does). `overwrite` says that nobody needs the logits afterwards: their
+    gradient is then written over them.
+    """
+    logits = logits if isinstance(logits, Tensor) else Tensor(logits)
+    targets = targets.data if isinstance(targets, Tensor) else targets
+    _expect(
+        tuple(logits.shape[:-1]) == tuple(targets.shape),
+        f"cross_entropy: logits are {logits.shape}, targets {tuple(targets.shape)}; "
+        "need (..., V) and (...)",
+    )
+    _check_range("cross_entropy", targets, logits.shape[-1], ignore_index)
+    logits, targets = reshape(logits, -1, logits.shape[-1]), targets.reshape(-1)
+    if is_recording() and logits.requires_grad:
+        return _cross_entropy_with_gradient(logits, targets, ignore_index, overwrite)
+    return _cross_entropy(logits, targets, ignore_index)
