@@ -58,7 +58,9 @@ def _check(what: str, inputs: list, results, where: str) -> None:
         bad = _not_finite(result)
         if bad:
             given = [i for i, x in enumerate(inputs) if _not_finite(x)]
-            source = f"its input {given[0]} was already so" if given else "all its inputs are finite"
+            source = (
+                f"its input {given[0]} was already so" if given else "all its inputs are finite"
+            )
             raise FloatingPointError(
                 f"{what}: {bad} of {result.size} values are NaN or infinite; {source}; {where}"
             )

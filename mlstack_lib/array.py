@@ -53,7 +53,7 @@ class Array:
         return Array(self.device, self.buffer, tuple(shape), self.dtype, self.offset)
 
     def view(self, start: int, shape: tuple[int, ...]) -> "Array":
-        """The elements from flat index `start`, as `shape`, in the same buffer. Raises ValueError."""
+        """The elements from index `start` on, as `shape`, in the same buffer. Raises ValueError."""
         if start < 0 or start + prod(shape) > self.size:
             raise ValueError(
                 f"view: elements {start} to {start + prod(shape)} of an array of {self.size}"
@@ -68,7 +68,7 @@ class Slot(IntEnum):
     Whole numbers are exact there up to 2**24, more steps than any run here takes.
     """
 
-    STEP = 0  # the update being made, from 1; also the key of dropout's random bits
+    STEP = 0  # the update being made, from 1
     LEARNING_RATE = 1
     BIAS_CORRECTION1 = 2  # 1 - beta1**step
     BIAS_CORRECTION2 = 3  # 1 - beta2**step
@@ -77,7 +77,8 @@ class Slot(IntEnum):
     HALTED = 6  # 1 once a gradient was not finite: updates change nothing from there on
     SCHEDULE_ROW = 7  # the next row of the uploaded schedule
     BATCH = 8  # the next micro-batch of those uploaded
-    POSITION = 9  # the position of the next token in the key-value cache
+    DROPOUT = 9  # the micro-batches since the run began: the key of dropout's random bits
+    POSITION = 10  # the position of the next token in the key-value cache
 
 
 STATE_SIZE = 16

@@ -28,17 +28,22 @@ def on_cpu(name: str, *arrays) -> None:
 
 
 def _operands(name, a, b):
-    """Both as arrays; a number takes the dtype of the other. ValueError if they do not broadcast."""
+    """Both as arrays; a number takes the other's dtype. ValueError if they do not broadcast."""
     on_cpu(name, a, b)
-    if isinstance(a, (int, float)):
-        a = np.asarray(a, b.dtype)
-    if isinstance(b, (int, float)):
-        b = np.asarray(b, a.dtype)
+    a, b = _as_array(a, b), _as_array(b, a)
     try:
         np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
         raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not broadcast") from None
     return a, b
+
+
+def _as_array(x, other):
+    """A number in the dtype of the other operand; in NumPy's choice if that holds whole numbers."""
+    if not isinstance(x, (int, float, np.generic)):
+        return x
+    dtype = getattr(other, "dtype", None)
+    return np.asarray(x, np.result_type(dtype, x) if dtype and dtype.kind in "iub" else dtype)
 
 
 def _result(x):
@@ -50,8 +55,8 @@ def _result(x):
 
 @op
 def add(a, b):
-    """a + b. Arrays of one shape on any device; with broadcasting on cpu."""
-    if getattr(a, "shape", None) == getattr(b, "shape", ()):
+    """a + b. Arrays of one shape and dtype on any device; with broadcasting on cpu."""
+    if all(getattr(a, name, 0) == getattr(b, name, 1) for name in ("shape", "dtype")):
         return backend(a).add(a, b), lambda dy: (dy, dy)
     a, b = _operands("add", a, b)
     return _result(a + b), lambda dy: (unbroadcast(dy, a.shape), unbroadcast(dy, b.shape))
@@ -92,7 +97,9 @@ def power(x, exponent):
     on_cpu("power", x)
     if not isinstance(exponent, (int, float)):
         raise TypeError(f"power: the exponent must be a number, got {type(exponent).__name__}")
-    return _result(x**exponent), lambda dy: (dy * exponent * x ** (exponent - 1),)
+    return _result(x**exponent), lambda dy: (
+        dy * exponent * x ** (exponent - 1 if exponent else 1),
+    )
 
 
 @op
@@ -165,7 +172,7 @@ def max(x, axis=None, keepdims=False):
     y = x.max(axis, keepdims=True)
 
     def vjp(dy):
-        at = x == y
+        at = (x == y).astype(x.dtype)
         return (_restored(dy, x, axis, keepdims) * at / at.sum(axis, keepdims=True),)
 
     return _result(x.max(axis, keepdims=keepdims)), vjp
@@ -186,7 +193,7 @@ def transpose(x, *axes):
     """The axes in another order: all reversed if none are given."""
     on_cpu("transpose", x)
     axes = (axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes) or None
-    back = None if axes is None else np.argsort(axes)
+    back = None if axes is None else np.argsort([axis % x.ndim for axis in axes])
     return x.transpose(axes), lambda dy: (dy.transpose(back),)
 
 

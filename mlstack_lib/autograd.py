@@ -151,6 +151,7 @@ def op(forward: Callable | None = None, *, writes_leaves: bool = False) -> Calla
     def wrapped(*args, **kwargs):
         if kwargs:
             bound = parameters.bind(*args, **kwargs)
+            bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
         arrays = [a.data if isinstance(a, Tensor) else a for a in args]
         value, vjp = forward(*arrays, **kwargs)
@@ -199,10 +200,12 @@ def _seed(root: Tensor, grad):
         raise RuntimeError("backward: this tensor depends on none that requires a gradient")
     if grad is None:
         if root.shape not in ((), (1,)):
-            raise ValueError(f"backward: {root.shape} is not a single number; pass grad of its shape")
+            raise ValueError(
+                f"backward: {root.shape} is not a single number; pass grad of its shape"
+            )
         return constant(root.data, 1)
     grad = grad.data if isinstance(grad, Tensor) else grad
-    if not hasattr(grad, "dtype"):
+    if not hasattr(grad, "dtype") or isinstance(grad, np.ndarray):
         grad = np.asarray(grad, root.dtype)
     if tuple(grad.shape) != root.shape:
         raise ValueError(f"backward: grad is {tuple(grad.shape)}, the tensor is {root.shape}")
@@ -228,7 +231,7 @@ def _reachable(start: Node) -> list[Node]:
 
 def _call_vjp(node: Node, gradients: list) -> tuple:
     if node.writes_leaves:
-        leaves = [p if p is not None and p.node is None else None for p in node.parents]
+        leaves = [leaf if node.parents.count(leaf) == 1 else None for leaf in _leaves(node)]
         out = tuple(None if leaf is None else leaf.grad_view for leaf in leaves)
         written = [leaf for leaf in leaves if leaf is not None and leaf._grad is not None]
         if written:  # then the others of this op must hold zeros to be added to
@@ -241,6 +244,10 @@ def _call_vjp(node: Node, gradients: list) -> tuple:
     result = result if isinstance(result, tuple) else (result,)
     anomaly.check_backward(node, gradients, result)
     return result
+
+
+def _leaves(node: Node) -> list[Tensor | None]:
+    return [p if p is not None and p.node is None else None for p in node.parents]
 
 
 def _add_to_leaf(leaf: Tensor, gradient) -> None:

@@ -37,10 +37,14 @@ class Backend:
         self._device = on
 
     def __getattr__(self, name: str) -> Callable:
-        function = _overrides.get(name) or (ON_CPU.get(name) if self._device.name == "cpu" else None)
+        function = _overrides.get(name) or (
+            ON_CPU.get(name) if self._device.name == "cpu" else None
+        )
         if function is None:
             looked = ", ".join(str(folder) for folder in kernels.search_path)
-            raise NotImplementedError(f"{name}: nothing serves it on {self._device.name}; looked in {looked}")
+            raise NotImplementedError(
+                f"{name}: nothing serves it on {self._device.name}; looked in {looked}"
+            )
         self._device.launches += 1
         calls[self._device.name, name, function] += 1
         return function

@@ -59,9 +59,11 @@ class GPT(nn.Module):
     def forward(self, idx, caches=None, position: int = 0, order=None) -> Tensor:
         """The logits (B, T, V) that follow each of the tokens idx (B, T).
 
-        order: what sorts idx, for the embedding's backward, if it is known already. With `caches` (see new_caches) the tokens stand at `position` and after, and attend to the
-        cached ones too.
+        With `caches` (see new_caches) the tokens stand at `position` and after, and attend to the
+        cached ones too. order: what sorts idx, for the embedding's backward, if known already.
         """
+        if len(idx.shape) != 2:
+            raise BadInput(f"gpt: idx is {tuple(idx.shape)}, need (B, T)")
         t = idx.shape[1]
         if not 0 < position + t <= self.config.context:
             raise BadInput(f"gpt: {position + t} tokens, the context is {self.config.context}")

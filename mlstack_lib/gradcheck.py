@@ -72,7 +72,9 @@ def _differences(f, arrays, position, cotangents) -> np.ndarray:
 
 def _largest_error(position: int, got: np.ndarray, want: np.ndarray) -> float:
     if got.shape != want.shape:
-        raise AssertionError(f"gradcheck: argument {position} is {want.shape}, its gradient {got.shape}")
+        raise AssertionError(
+            f"gradcheck: argument {position} is {want.shape}, its gradient {got.shape}"
+        )
     if not want.size:
         return 0.0
     error = np.abs(got - want) / max(1.0, float(np.abs(want).max()))

@@ -165,7 +165,7 @@ class LayerNorm(Module):
 
 
 class Dropout(Module):
-    """Sets a share `rate` of the elements to 0 while training. `layer` tells its bits from others'."""
+    """Sets a share `rate` of the elements to 0 while training; each `layer` has its own bits."""
 
     def __init__(self, rate: float, *, seed: int = 0, layer: int = 0):
         self.rate, self.seed, self.layer = rate, seed, layer
@@ -219,7 +219,9 @@ class MLP(Module):
         out_std: float = 0.02,
         device: str = "cpu",
     ):
-        self.c_fc = Linear(channels, 4 * channels, rng=rng, std=std, activation="gelu", device=device)
+        self.c_fc = Linear(
+            channels, 4 * channels, rng=rng, std=std, activation="gelu", device=device
+        )
         self.c_proj = Linear(4 * channels, channels, rng=rng, std=out_std, device=device)
 
     def forward(self, x):

@@ -46,8 +46,9 @@ def _check_range(name: str, idx, size: int, ignore: int | None = None) -> None:
         raise TypeError(f"{name}: expected whole numbers, got {idx.dtype}")
     if isinstance(idx, np.ndarray) and idx.size:
         low, high = int(idx.min()), int(idx.max())
-        if low < 0 and ignore is not None and low == ignore:
-            low = int(idx[idx != ignore].min(initial=0))
+        if ignore is not None and (low < 0 or high >= size):
+            kept = idx[idx != ignore]
+            low, high = int(kept.min(initial=0)), int(kept.max(initial=0))
         if low < 0 or high >= size:
             raise IndexError(f"{name}: {low if low < 0 else high} is not in 0..{size - 1}")
 
@@ -86,7 +87,8 @@ def linear(x, weight, bias=None, activation=None):
     )
     _expect(
         bias is None or tuple(bias.shape) == (weight.shape[0],),
-        f"linear: bias is {bias is not None and tuple(bias.shape)}, weight has {weight.shape[0]} rows",
+        f"linear: bias must be ({weight.shape[0]},) like the rows of weight, "
+        f"got {tuple(getattr(bias, 'shape', ()))}",
     )
     k, rows, shape = backend(x), _rows(x), tuple(x.shape)
     y, pre = k.linear_forward(rows, weight, bias, activation)
@@ -117,11 +119,13 @@ def gelu(x):
 def dropout(x, rate, seed=0, layer=0):
     """x with a share `rate` of its elements set to 0, the others divided by 1 - rate.
 
-    The same seed, layer and state[STEP] of the device give the same elements everywhere.
+    The same seed, layer and state[DROPOUT] of the device give the same elements everywhere.
     """
     _expect(0 <= rate < 1, f"dropout: rate is {rate}, must be in [0, 1)")
     k, state = backend(x), device_of(x).state
-    return k.dropout(x, state, seed, layer, rate), lambda dy: k.dropout(dy, state, seed, layer, rate)
+    return k.dropout(x, state, seed, layer, rate), lambda dy: k.dropout(
+        dy, state, seed, layer, rate
+    )
 
 
 @op
@@ -166,13 +170,13 @@ def _check_norm(name, x, weight, bias):
 
 @op(writes_leaves=True)
 def layernorm(x, weight, bias, eps=1e-5):
-    """Each row of x (..., C) less its mean, over its deviation, times weight (C,), plus bias (C,)."""
+    """Each row of x (..., C) less its mean, over its deviation, times weight, plus bias (C,)."""
     _check_norm("layernorm", x, weight, bias)
     k, rows, shape = backend(x), _rows(x), tuple(x.shape)
-    y, mean, rstd = k.layernorm_forward(rows, weight, bias, eps)
+    y, *saved = k.layernorm_forward(rows, weight, bias, eps)
 
     def vjp(dy, out, accumulate):
-        dx, *rest = k.layernorm_backward(_rows(dy), rows, weight, mean, rstd, out[1:3], accumulate)
+        dx, *rest = k.layernorm_backward(_rows(dy), rows, weight, *saved, out[1:3], accumulate)
         return dx.reshape(shape), *rest
 
     return y.reshape(shape), vjp
@@ -187,15 +191,14 @@ def residual_layernorm(x, delta, weight, bias, eps=1e-5):
         f"residual_layernorm: x is {tuple(x.shape)}, delta is {tuple(delta.shape)}",
     )
     k, shape = backend(x), tuple(x.shape)
-    residual, y, mean, rstd = k.residual_layernorm_forward(_rows(x), _rows(delta), weight, bias, eps)
+    residual, y, *saved = k.residual_layernorm_forward(_rows(x), _rows(delta), weight, bias, eps)
 
     def vjp(dresidual, dy, out, accumulate):
         if dy is None:
             return dresidual, dresidual, None, None
         dresidual = None if dresidual is None else _rows(dresidual)
-        saved = residual, weight, mean, rstd
         dx, *rest = k.residual_layernorm_backward(
-            dresidual, _rows(dy), *saved, out[2:4], accumulate
+            dresidual, _rows(dy), residual, weight, *saved, out[2:4], accumulate
         )
         dx = dx.reshape(shape)
         return dx, dx, *rest
@@ -219,7 +222,7 @@ def attention(qkv):
 
 
 def attention_cached(qkv: Tensor, cache) -> Tensor:
-    """Attention of new tokens (B, T, 3, H, D) and all before them; see the reference. No gradient."""
+    """Attention of new tokens (B, T, 3, H, D) to all up to them; see the reference. No gradient."""
     return Tensor(backend(qkv.data).attention_cached(qkv.data, cache, qkv.device.state))
 
 

@@ -51,11 +51,13 @@ class FlatOptimizer:
         for t, start, size in zip(self.tensors, self.starts, sizes, strict=False):
             flat[start : start + size] = t.numpy().ravel()
         self.params, self.grads, *self.moments = (
-            self.device.upload(values)
-            for values in (flat, *[np.zeros_like(flat)] * (1 + moments))
+            self.device.upload(values) for values in (flat, *[np.zeros_like(flat)] * (1 + moments))
         )
         for t, start in zip(self.tensors, self.starts, strict=False):
-            t.data, t.grad_view = view(self.params, start, t.shape), view(self.grads, start, t.shape)
+            t.data, t.grad_view = (
+                view(self.params, start, t.shape),
+                view(self.grads, start, t.shape),
+            )
             t.grad = None
 
     def zero_grad(self) -> None:
@@ -86,6 +88,7 @@ class FlatOptimizer:
     def _load_row(self) -> None:
         values = np.zeros(self.device.state.shape, self.device.state.dtype)
         values[:SCHEDULED] = self._row(self.steps, self.lr)
+        values[Slot.DROPOUT] = self.steps
         self.device.write(self.device.state, values)
 
     def _row(self, step: int, rate: float) -> tuple:
@@ -122,9 +125,7 @@ class AdamW(FlatOptimizer):
         max_norm: float | None = None,
     ):
         self.betas, self.eps = betas, eps
-        super().__init__(
-            parameters, lr=lr, weight_decay=weight_decay, max_norm=max_norm, moments=2
-        )
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, max_norm=max_norm, moments=2)
 
     def _row(self, step, rate):
         return step, rate, *(1 - beta ** max(step, 1) for beta in self.betas)
@@ -155,9 +156,7 @@ class SGD(FlatOptimizer):
         max_norm: float | None = None,
     ):
         self.momentum = momentum
-        super().__init__(
-            parameters, lr=lr, weight_decay=weight_decay, max_norm=max_norm, moments=1
-        )
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, max_norm=max_norm, moments=1)
 
     def _launch(self, k, state):
         k.sgd(

@@ -40,9 +40,9 @@ def column_sum(x, out=None, accumulate=False):
 
 
 def gelu_forward(x):
-    """0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3) clamped to [-15, 15].
+    """0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3) clamped to [-40, 40].
 
-    The clamp changes nothing in f32 and keeps a GPU's tanh from overflowing.
+    The clamp changes nothing, even in f64, and keeps a GPU's exp from overflowing.
     Hendrycks, Gimpel 2016, arXiv:1606.08415.
     """
     return 0.5 * x * (1 + np.tanh(_gelu_inner(x)))
@@ -246,12 +246,12 @@ def pcg4d(a, b, c, d):
 def dropout(x, state, seed, layer, rate):
     """x with a share `rate` of its elements set to 0 and the others divided by 1 - rate.
 
-    Element i is dropped if word i % 4 of pcg4d(i // 4, layer, state[STEP], seed) is below
+    Element i is dropped if word i % 4 of pcg4d(i // 4, layer, state[DROPOUT], seed) is below
     rate * 2**32: the same elements in the backward pass and on every device. Srivastava and
     others 2014, JMLR 15.
     """
     blocks = np.arange(-(-x.size // 4), dtype=np.uint32)
-    keys = [np.full(1, key, np.uint32) for key in (layer, int(state[Slot.STEP]), seed)]
+    keys = [np.full(1, key, np.uint32) for key in (layer, int(state[Slot.DROPOUT]), seed)]
     words = np.stack(np.broadcast_arrays(*pcg4d(blocks, *keys)), axis=1).ravel()[: x.size]
     keep = words.reshape(x.shape) >= np.uint32(rate * 2**32)
     return x * keep / np.asarray(1 - rate, x.dtype)
@@ -272,7 +272,7 @@ def store(value, out, accumulate):
 
 
 def _gelu_inner(x):
-    return np.clip(GELU_SCALE * (x + GELU_CUBE * x * x * x), -15, 15)
+    return np.clip(GELU_SCALE * (x + GELU_CUBE * x * x * x), -40, 40)
 
 
 def _masked(scores):

@@ -15,7 +15,7 @@ def squared_norm(x):
 
 
 def clip_coefficient(norm2, state, max_norm):
-    """Write GRAD_NORM = sqrt(norm2) and CLIP = min(1, max_norm / GRAD_NORM) into state.
+    """Write GRAD_NORM = sqrt(norm2) and CLIP = min(1, max_norm / (GRAD_NORM + 1e-6)) into state.
 
     A norm that is not finite sets HALTED, which stays set until the host takes it away.
     Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063.
@@ -62,13 +62,13 @@ def advance(state, schedule):
 
 
 def take_batch(tables, state):
-    """The next micro-batch of each uploaded table (K, ...), and count it."""
+    """The next micro-batch of each uploaded table (K, ...); count it in BATCH and DROPOUT."""
     row = int(state[Slot.BATCH])
     state[Slot.BATCH] += 1
+    state[Slot.DROPOUT] += 1
     return tuple(table[row] for table in tables)
 
 
-def record(loss, losses, norms, state):
-    """Keep a micro-batch's loss () in losses (K,), and the latest gradient norm in norms (K,)."""
-    losses[int(state[Slot.BATCH]) - 1] = loss
-    norms[int(state[Slot.BATCH]) - 1] = state[Slot.GRAD_NORM]
+def record(value, table, state, slot):
+    """Keep a number, value (), in table (K,), at the place before the one in state[slot]."""
+    table[int(state[slot]) - 1] = value

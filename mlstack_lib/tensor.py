@@ -10,12 +10,15 @@ from .devices import device as find_device
 def tensor(array, device: str = "cpu", requires_grad: bool = False) -> Tensor:
     """A Tensor of the values of `array` (anything NumPy takes) on `device`; keeps the dtype.
 
-    Python numbers become f32 or i32. Raises TypeError for a dtype that takes no gradient.
+    Python numbers become f32 or i32. Raises TypeError unless they are numbers, and for a dtype
+    that takes no gradient.
     """
     plain = not hasattr(array, "dtype")
     array = np.asarray(array)
     if plain and array.dtype.kind in "fi":
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+    if array.dtype.kind not in "fiubV":
+        raise TypeError(f"tensor: expected numbers, got {array.dtype}; of a Tensor take .numpy()")
     where = find_device(device)
     return Tensor(array if where.name == "cpu" else where.upload(array), requires_grad)
 

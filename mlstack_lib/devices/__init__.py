@@ -6,9 +6,7 @@ from pathlib import Path
 
 from ..errors import BadInput, nearest
 
-NAMES = sorted(
-    file.stem.replace("_", "-") for file in Path(__file__).parent.glob("[a-z]*.py")
-)
+NAMES = sorted(file.stem.replace("_", "-") for file in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 @cache

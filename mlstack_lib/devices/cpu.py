@@ -54,6 +54,10 @@ class Device:
     def synchronize(self) -> None:
         """Wait until all work is done; here it always is."""
 
+    def missing(self) -> str | None:
+        """What the machine lacks to run this device, and what to do; None, since nothing is."""
+        return None
+
     @contextmanager
     def step(self, key: Hashable) -> Iterator[None]:
         """Within the block, arrays come from buffers that are kept for the next step.
@@ -71,7 +75,9 @@ class Device:
             self._calls = None
         first = self._recordings.setdefault(key, calls)
         if calls != first:
-            at = next((i for i, (a, b) in enumerate(zip(calls, first)) if a != b), None)
+            at = next(
+                (i for i, (a, b) in enumerate(zip(calls, first, strict=False)) if a != b), None
+            )
             at = min(len(calls), len(first)) if at is None else at
             got, want = (c[at] if at < len(c) else "nothing" for c in (calls, first))
             raise RuntimeError(f"step {key!r}: array {at} is {got}, the first step had {want}")

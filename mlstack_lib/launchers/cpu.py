@@ -39,9 +39,9 @@ def gelu_forward(x):
     return y
 
 
-def gelu_backward(dy, x, out=None):
-    """See the reference. `out` may be x."""
-    dx = empty(x.shape, x.dtype) if out is None else out
+def gelu_backward(dy, x):
+    """See the reference."""
+    dx = empty(x.shape, x.dtype)
     flat = [_rows(a) for a in (dy, x, dx)]
 
     def work(_, a, b):
@@ -61,27 +61,27 @@ def _gelu(x, y):
     y *= -2 * GELU_SCALE * GELU_CUBE
     y -= 2 * GELU_SCALE
     y *= x
-    np.clip(y, -30, 30, out=y)
+    np.clip(y, -80, 80, out=y)
     np.exp(y, out=y)
     y += 1
     np.divide(x, y, out=y)
 
 
 def _gelu_gradient(dy, x, dx):
-    """dx = dy * s * (1 + x (1 - s) 2u'), s = 1 / (1 + exp(-2u)); dx may be x."""
+    """dx = dy * s * (1 + x (1 - s) 2u'), s = 1 / (1 + exp(-2u)); dx may not be x."""
     square, s = scratch("gelu square", x.shape, x.dtype), scratch("gelu s", x.shape, x.dtype)
     np.multiply(x, x, out=square)
     np.multiply(square, -2 * GELU_SCALE * GELU_CUBE, out=s)
     s -= 2 * GELU_SCALE
     s *= x
-    np.clip(s, -30, 30, out=s)
-    np.exp(s, out=s)
-    s += 1
+    np.clip(s, -80, 80, out=s)
+    np.exp(s, out=dx)
+    np.add(dx, 1, out=s)
     np.reciprocal(s, out=s)
+    dx *= s  # 1 - s, without the cancellation
     square *= 6 * GELU_SCALE * GELU_CUBE
     square += 2 * GELU_SCALE
     square *= x  # x * 2u'
-    np.subtract(1, s, out=dx)
     dx *= square
     dx += 1
     dx *= s
@@ -104,7 +104,9 @@ def matmul_nt(a, b):
 def matmul_tn(a, b, out=None, accumulate=False):
     """The transpose of a (K, M) times b (K, N)."""
     if out is None or accumulate:
-        return store(np.matmul(a.T, b, out=empty((a.shape[1], b.shape[1]), a.dtype)), out, accumulate)
+        return store(
+            np.matmul(a.T, b, out=empty((a.shape[1], b.shape[1]), a.dtype)), out, accumulate
+        )
     return np.matmul(a.T, b, out=out)
 
 
@@ -125,7 +127,9 @@ def linear_forward(x, weight, bias, activation=None):
     return (pre, None) if y is None else (y, pre)
 
 
-linear_backward_input = matmul
+def linear_backward_input(dy, weight):
+    """See the reference."""
+    return matmul(dy, weight)
 
 
 def linear_backward_weight(dy, x, out=(None, None), accumulate=False):
@@ -243,8 +247,9 @@ def cross_entropy_with_gradient(logits, targets, ignore_index, overwrite=False):
         losses[a:b][rows] = z[at]
         total = np.exp(z, out=z).sum(axis=1)
         np.subtract(np.log(total), losses[a:b], out=losses[a:b])
-        z *= (kept[a:b] / (total * count))[:, None].astype(z.dtype)
+        z *= (1 / (total * count))[:, None]
         z[at] -= 1 / count
+        z[~kept[a:b]] = 0
 
     in_blocks(n, v, work)
     return np.asarray(losses[kept].sum() / count, logits.dtype), dlogits

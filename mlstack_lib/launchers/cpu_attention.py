@@ -33,7 +33,7 @@ def attention_forward(qkv):
 
 
 def attention_backward(dout, qkv, out, lse):
-    """See the reference. The last block of queries sees all keys, so it goes first and sets dk, dv."""
+    """See the reference. The last block of queries sees all keys: it goes first and sets dk, dv."""
     b, t, _, h, d = qkv.shape
     dqkv = empty(qkv.shape, qkv.dtype)
     delta = np.einsum("bthd,bthd->bht", dout, out)

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,7 +25,9 @@ def in_blocks(rows: int, row_size: int, work) -> None:
     height = max(BLOCK // max(row_size, 1), 1)
     spans = [(i, s, min(s + height, rows)) for i, s in enumerate(range(0, rows, height))]
     shares = min(CORES, len(spans)) if rows * row_size > WORTH_SHARING else 1
-    parts = [spans[len(spans) * i // shares : len(spans) * (i + 1) // shares] for i in range(shares)]
+    parts = [
+        spans[len(spans) * i // shares : len(spans) * (i + 1) // shares] for i in range(shares)
+    ]
     waiting = [_others.submit(_run, work, part) for part in parts[1:]]
     _run(work, parts[0])
     for other in waiting:

@@ -1,0 +1,1 @@
+"""What the chapters use, and what their maintainers build them with."""

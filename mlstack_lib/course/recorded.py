@@ -1,0 +1,111 @@
+"""Results that were measured once and are shown the same everywhere: `mlstack_lib/recorded/`.
+
+A recorded run is NAME.json (recipe, machine, versions, command, losses, a sample of text) and
+NAME.png, drawn from it. Made from a finished run by
+
+    python -m mlstack_lib.course.recorded RUN NAME
+"""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from ..errors import BadInput
+from ..files import write_atomically, write_json
+from ..report import SEPARATOR, loss_figure
+from ..run import Run
+
+FOLDER = Path(__file__).parents[1] / "recorded"
+THINNED = 10  # one training loss in so many is kept
+
+
+def load_recorded(name: str) -> dict[str, Any]:
+    """The recorded run of that name. Raises BadInput if there is none."""
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        names = sorted(file.stem for file in FOLDER.glob("*.json"))
+        raise BadInput(f"no recorded run is called {name!r}; there are {names}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def fingerprint(name: str) -> str:
+    """The sha256 of a recorded run's numbers, which its picture carries too."""
+    return hashlib.sha256((FOLDER / f"{name}.json").read_bytes()).hexdigest()
+
+
+def caption(name: str) -> str:
+    """A recorded run in three lines: what was trained, where, how well."""
+    r = load_recorded(name)
+    last = [entry for entry in r["log"] if "valid_nats_per_token" in entry][-1]
+    return (
+        f"{r['parameters']:,} parameters trained on {r['config']['corpus']} for "
+        f"{last['step']:,} updates in {r['minutes']:.1f} minutes: {r['command']}\n"
+        f"{r['machine']}; {r['versions']}; {r['date']}\n"
+        f"validation loss {last['valid_nats_per_token']:.3f} nats/token, "
+        f"{last['valid_bits_per_byte']:.3f} bits/byte"
+    )
+
+
+def show_recorded(name: str) -> None:
+    """Show a recorded run in a notebook: its losses, what they are, and a sample of its text."""
+    entries = load_recorded(name)["log"]
+    figure = loss_figure(entries, f"recorded run {name!r}")
+    shown = plt.figure(figsize=figure.get_size_inches())
+    shown.figimage(_pixels(figure), resize=True)
+    plt.show()
+    print(caption(name))
+    print(f"\n{load_recorded(name)['sample']}")
+
+
+def _pixels(figure) -> np.ndarray:
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())
+
+
+def record(run: Run, name: str) -> list[Path]:
+    """Write NAME.json and NAME.png from a finished run; return their paths."""
+    log, samples = run.read_log(), (run.folder / "samples.txt").read_text(encoding="utf-8")
+    times = [entry["time"] for entry in log if "time" in entry]
+    value = {
+        "command": f"mlstack train --preset {name}",
+        "date": date.today().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, no GPU",
+        "versions": f"Python {platform.python_version()}, NumPy {np.__version__}",
+        "parameters": run.new_model().parameter_count(),
+        "minutes": round((times[-1] - times[0]) / 60, 2),
+        "config": asdict(run.config),
+        "log": [_rounded(e) for e in log if "loss" not in e or e["step"] % THINNED == 1],
+        "sample": samples.split(SEPARATOR)[0].rstrip(),
+    }
+    FOLDER.mkdir(exist_ok=True)
+    paths = [FOLDER / f"{name}.json", FOLDER / f"{name}.png"]
+    write_json(paths[0], value)
+    figure = loss_figure(value["log"], f"mlstack train --preset {name}")
+    made_of = {"Source": fingerprint(name)}
+    write_atomically(
+        paths[1], lambda part: figure.savefig(part, format="png", dpi=100, metadata=made_of)
+    )
+    return paths
+
+
+def _rounded(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: float(f"{value:.5g}") if isinstance(value, float) else value
+        for key, value in entry.items()
+        if key != "time"
+    }
+
+
+if __name__ == "__main__":
+    folder, name = sys.argv[1:]
+    for path in record(Run.open(Path(folder)), name):
+        print(f"wrote {path}")
