@@ -17,7 +17,7 @@ from operator import add
 import regex
 from tqdm import tqdm
 
-from mlstack_lib.errors import BadInput
+from .errors import BadInput
 
 MAX_VOCAB = 0xFFFF  # ids fit uint16, and one code is left over for "no token"
 _NONE = chr(MAX_VOCAB)
@@ -58,7 +58,7 @@ def utf8(text: str) -> bytes:
         ) from None
 
 
-# Learning ----------------------------------------------------------------------------------------
+# ---- learning ----
 
 
 def merge_pair(word: str, pair: str, token: str) -> tuple[str, list[str], list[str]]:
@@ -132,7 +132,7 @@ def _merge_everywhere(pair, token, words, counts, total, where) -> set[str]:
     return new
 
 
-# Applying ----------------------------------------------------------------------------------------
+# ---- applying ----
 
 
 def apply_merges(word: str, token_of: dict[str, str], pair_of: dict[str, str]) -> str:

@@ -35,7 +35,7 @@ def could_not_write(path: Path, error: OSError) -> CouldNotFinish:
     )
 
 
-# ---- whole or not at all ---------------------------------------------------------------------
+# ---- whole or not at all ----
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-# ---- downloads -------------------------------------------------------------------------------
+# ---- downloads ----
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .errors import BadInput
-from .files import write_atomically
+from .files import write_bytes
 
 FORMAT = "mlstack-checkpoint-1"
 PREFIX = "optimizer."  # of the moments' names in the file
@@ -38,8 +38,7 @@ class Checkpoint:
         meta = {"step": self.step, "sampler": self.sampler, "config": self.config}
         meta |= {"tokenizer": self.tokenizer, "corpus": self.corpus}
         tensors = self.weights | {PREFIX + k: v for k, v in self.moments.items()}
-        contents = save(tensors, metadata={"format": FORMAT, "mlstack": json.dumps(meta)})
-        write_atomically(path, lambda part: part.write_bytes(contents))
+        write_bytes(path, save(tensors, {"format": FORMAT, "mlstack": json.dumps(meta)}))
 
 
 def load(path: Path | str) -> Checkpoint:
@@ -89,5 +88,5 @@ def latest(run: Path) -> Path | None:
 
 def keep_last(run: Path, count: int) -> None:
     """Delete all but the last `count` checkpoints, and what a killed process left half-written."""
-    for old in [*all_of(run)[:-count], *run.glob(".*.part"), *run.glob(".tokenizer.json.*.tmp")]:
+    for old in [*all_of(run)[:-count], *run.glob(".*.part")]:
         old.unlink(missing_ok=True)

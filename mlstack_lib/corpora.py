@@ -65,7 +65,7 @@ def load_corpus(name: str) -> Corpus:
     return _LOADERS[name]()
 
 
-# ---- python-stdlib ---------------------------------------------------------------------------
+# ---- python-stdlib ----
 
 _NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 
@@ -112,7 +112,7 @@ def _library_texts(root: Path) -> Iterator[str]:
             yield text
 
 
-# ---- downloaded ------------------------------------------------------------------------------
+# ---- downloaded ----
 
 SHAKESPEARE = Download(
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
@@ -153,7 +153,7 @@ def _tinystories() -> Corpus:
     )
 
 
-# ---- text:PATH -------------------------------------------------------------------------------
+# ---- text:PATH ----
 
 _VALIDATION = re.compile(r"valid|val(?![a-z])", re.IGNORECASE)
 

@@ -32,7 +32,7 @@ VERSION = 1  # of the token files: change it when the same text would give other
 _STORED = np.dtype("<u2")
 
 
-# ---- tokens ----------------------------------------------------------------------------------
+# ---- tokens ----
 
 
 class Encoder(Protocol):
@@ -159,7 +159,7 @@ def _crc32(path: Path) -> int:
     return crc
 
 
-# ---- batches ---------------------------------------------------------------------------------
+# ---- batches ----
 
 
 class BatchSampler:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 
 from .checkpoint import Checkpoint, path_of
 from .errors import BadInput
-from .files import write_atomically, write_json
+from .files import write_bytes, write_json
 from .gpt import GPT
 from .presets import TrainConfig
 from .run import Run, refuse_occupied
@@ -95,8 +95,7 @@ def export_run(run: Run, file: Path) -> list[Path]:
             raise BadInput(f"export: {path} is there already: choose a file in another folder")
     model = run.load_model()
     file.parent.mkdir(parents=True, exist_ok=True)
-    contents = save(to_gpt2(model.state_dict()), metadata={"format": "pt"})
-    write_atomically(file, lambda part: part.write_bytes(contents))
+    write_bytes(file, save(to_gpt2(model.state_dict()), {"format": "pt"}))
     write_json(paths[1], gpt2_config(model, run.tokenizer.end_of_text))
     run.tokenizer.save(paths[2])
     return paths

@@ -31,9 +31,14 @@ def write_atomically(path: Path | str, write: Callable[[Path], None]) -> None:
             part.unlink()
 
 
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write `data`, atomically."""
+    write_atomically(path, lambda part: part.write_bytes(data))
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write UTF-8 text with `\\n` line ends, atomically."""
-    write_atomically(path, lambda part: part.write_bytes(text.encode("utf-8")))
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path | str, value: Any) -> None:

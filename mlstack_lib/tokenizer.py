@@ -18,8 +18,9 @@ import numpy as np
 import regex
 from tqdm import tqdm
 
-from mlstack_lib import bpe, tokenizer_json
-from mlstack_lib.errors import BadInput
+from . import bpe, tokenizer_json
+from .errors import BadInput
+from .files import write_bytes
 
 END_OF_TEXT = "<|endoftext|>"
 _CACHE_ENTRIES = 1 << 18
@@ -122,7 +123,7 @@ class Tokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write the tokenizer to path, all of it or nothing; raises CouldNotFinish."""
-        tokenizer_json.write(Path(path), self._file())
+        write_bytes(path, self._file())
 
     def _file(self) -> bytes:
         return tokenizer_json.bpe_json(self._tokens, list(self._merges), self.special_tokens)
@@ -192,7 +193,7 @@ class CharTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write the tokenizer to path, all of it or nothing; raises CouldNotFinish."""
-        tokenizer_json.write(Path(path), self._file())
+        write_bytes(path, self._file())
 
     def _file(self) -> bytes:
         return tokenizer_json.char_json(self._characters)
@@ -224,7 +225,7 @@ def load_tokenizer(path: str | Path) -> Tokenizer | CharTokenizer:
     return Tokenizer(*parts) if kind == "bpe" else CharTokenizer(*parts)
 
 
-# Shared parts ------------------------------------------------------------------------------------
+# ---- shared parts ----
 
 
 class _Cache(dict):

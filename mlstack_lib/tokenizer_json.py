@@ -6,12 +6,11 @@ file may ask for is refused by name, since it would change the ids.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlstack_lib import bpe
-from mlstack_lib.errors import BadInput, CouldNotFinish
+from . import bpe
+from .errors import BadInput
 
 _ADDED_FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
@@ -24,7 +23,7 @@ _EACH_CHARACTER |= {"invert": False}
 _BYTE_OF = {sign: byte for byte, sign in bpe.SIGN_OF.items()}
 
 
-# Writing -----------------------------------------------------------------------------------------
+# ---- writing ----
 
 
 def bpe_json(tokens: Sequence[bytes], merges: Sequence[str], special: dict[str, int]) -> bytes:
@@ -63,24 +62,7 @@ def _json(special: dict[str, int], pre_tokenizer: dict, decoder: dict, model: di
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
 
 
-def write(path: Path, data: bytes) -> None:
-    """Make data the content of path, or leave what was there; raises CouldNotFinish."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise CouldNotFinish(
-            f"save: could not write {path}: {error.strerror}; what was there before is unchanged"
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-# Reading -----------------------------------------------------------------------------------------
+# ---- reading ----
 
 
 def read(path: Path) -> tuple[str, tuple]:

@@ -2,8 +2,8 @@
 
 Three means: work in place and in buffers that are kept, so that no page is touched for the first
 time; go through the rows in blocks that stay in the cache between one operation and the next; and
-give every core its share of the blocks (`cpu_blocks`). Matrix products are left to BLAS, which
-uses all cores by itself.
+give every core its share of the blocks (`cpu_blocks`). Matrix products are BLAS's, a part of the
+rows on each core.
 """
 
 from math import sqrt
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..array import Slot
 from ..reference import GELU_CUBE, GELU_SCALE, store
-from .cpu_blocks import block_count, empty, in_blocks, scratch
+from .cpu_blocks import block_height, blocks, empty, in_blocks, in_shares, scratch
 
 # ---- elementwise ----
 
@@ -92,44 +92,43 @@ def _gelu_gradient(dy, x, dx):
 
 
 def matmul(a, b):
-    """a (M, K) times b (K, N)."""
-    return np.matmul(a, b, out=empty((a.shape[0], b.shape[1]), a.dtype))
+    """a (M, K) times b (K, N), each core its part of the rows."""
+    product = empty((a.shape[0], b.shape[1]), a.dtype)
+    in_shares(len(a), _work_of(a, b), lambda i, j: np.matmul(a[i:j], b, out=product[i:j]))
+    return product
 
 
 def matmul_nt(a, b):
     """a (M, K) times the transpose of b (N, K)."""
-    return np.matmul(a, b.T, out=empty((a.shape[0], b.shape[0]), a.dtype))
+    return matmul(a, b.T)
 
 
 def matmul_tn(a, b, out=None, accumulate=False):
     """The transpose of a (K, M) times b (K, N)."""
     if out is None or accumulate:
-        return store(
-            np.matmul(a.T, b, out=empty((a.shape[1], b.shape[1]), a.dtype)), out, accumulate
-        )
-    return np.matmul(a.T, b, out=out)
+        return store(matmul(a.T, b), out, accumulate)
+    in_shares(a.shape[1], _work_of(a.T, b), lambda i, j: np.matmul(a.T[i:j], b, out=out[i:j]))
+    return out
 
 
 def linear_forward(x, weight, bias, activation=None):
     """See the reference. Bias and activation go over the product while it is in the cache."""
-    pre = matmul_nt(x, weight)
+    pre = empty((len(x), len(weight)), x.dtype)
     y = empty(pre.shape, pre.dtype) if activation == "gelu" else None
-    if bias is None and y is None:
-        return pre, None
 
-    def work(_, a, b):
-        if bias is not None:
-            pre[a:b] += bias
-        if y is not None:
-            _gelu(pre[a:b], y[a:b])
+    def share(start, stop):
+        np.matmul(x[start:stop], weight.T, out=pre[start:stop])
+        for block in blocks(start, stop, len(weight)):
+            if bias is not None:
+                pre[block] += bias
+            if y is not None:
+                _gelu(pre[block], y[block])
 
-    in_blocks(*pre.shape, work)
+    in_shares(len(x), _work_of(x, weight.T), share)
     return (pre, None) if y is None else (y, pre)
 
 
-def linear_backward_input(dy, weight):
-    """See the reference."""
-    return matmul(dy, weight)
+linear_backward_input = matmul
 
 
 def linear_backward_weight(dy, x, out=(None, None), accumulate=False):
@@ -140,6 +139,12 @@ def linear_backward_weight(dy, x, out=(None, None), accumulate=False):
 def column_sum(x, out=None, accumulate=False):
     """The sum over the rows of x (N, C): a product with a row of ones, which BLAS does fastest."""
     return store(np.ones(x.shape[0], x.dtype) @ x, out, accumulate)
+
+
+def _work_of(a, b):
+    """The cost of a product for `in_shares`: a processor does 32 multiply-adds while it loads one
+    element from beyond its cache."""
+    return a.shape[0] * a.shape[1] * b.shape[1] // 32
 
 
 # ---- rows ----
@@ -210,7 +215,7 @@ def residual_layernorm_backward(
     """See the reference. Column sums are taken a block at a time, then over the blocks."""
     n, c = dy.shape
     dx = empty((n, c), dy.dtype)
-    sums = np.empty((2, block_count(n, c), c), dy.dtype)
+    sums = np.empty((2, -(-n // block_height(c)), c), dy.dtype)
 
     def work(i, a, b):
         ones = np.ones(b - a, dy.dtype)

@@ -1,8 +1,8 @@
 """Causal attention on `cpu`: a block of queries at a time, and only the keys it may look at.
 
 A block's scores stay in the cache while they become probabilities; the whole (T, T) matrix is
-never kept, the backward pass computes it again from lse. The products of all heads of a group of
-sequences are one batched call, which BLAS spreads over the cores.
+never kept, the backward pass computes it again from lse. Every core takes a share of the sequences
+or heads, and calls NumPy once for all of a group of them.
 """
 
 from functools import cache
@@ -10,25 +10,28 @@ from math import sqrt
 
 import numpy as np
 
-from .cpu_blocks import empty, in_blocks, scratch
+from .cpu_blocks import empty, in_shares, scratch
 
 QUERIES = 64  # a block of queries
-SCORES = 1 << 20  # scores in work at a time, at most: 4 MiB in f32
+SCORES = 1 << 18  # scores that a core works on at a time, at most: 1 MiB in f32
 
 
 def attention_forward(qkv):
     """See the reference."""
     b, t, _, h, d = qkv.shape
     out, lse = empty((b, t, h, d), qkv.dtype), empty((b, h, t), qkv.dtype)
-    for group in _groups(b, h, t):
-        q, k, v = _heads_first(qkv[group])
-        q = np.multiply(q, 1 / sqrt(d), out=scratch("attention q", q.shape, q.dtype))
+
+    def work(group, heads):
+        q, k, v = _heads_first(qkv[group, :, :, heads])
+        q = np.multiply(q, 1 / sqrt(d), out=_like(q, t, "q"))
         for start, stop in _query_blocks(t):
             scores = _scores(q[:, :, start:stop], k[:, :, :stop])
-            denominators = _exponentials(scores, lse[group, :, start:stop])
+            denominators = _exponentials(scores, lse[group, heads, start:stop])
             values = np.matmul(scores, v[:, :, :stop], out=_like(q, stop - start, "values"))
             values /= denominators[..., None]
-            out[group, start:stop] = values.swapaxes(1, 2)
+            out[group, start:stop, heads] = values.swapaxes(1, 2)
+
+    _by_groups(b, h, t, work)
     return out, lse
 
 
@@ -36,32 +39,45 @@ def attention_backward(dout, qkv, out, lse):
     """See the reference. The last block of queries sees all keys: it goes first and sets dk, dv."""
     b, t, _, h, d = qkv.shape
     dqkv = empty(qkv.shape, qkv.dtype)
-    delta = np.einsum("bthd,bthd->bht", dout, out)
-    for group in _groups(b, h, t):
-        q, k, v = _heads_first(qkv[group])
-        q = np.multiply(q, 1 / sqrt(d), out=scratch("attention q", q.shape, q.dtype))
-        dq, dk, dv = (_like(q, t, name) for name in ("dq", "dk", "dv"))
-        do = scratch("attention do", q.shape, q.dtype)
-        do[...] = dout[group].swapaxes(1, 2)
+
+    def work(group, heads):
+        q, k, v = _heads_first(qkv[group, :, :, heads])
+        q = np.multiply(q, 1 / sqrt(d), out=_like(q, t, "q"))
+        dq, dk, dv, do = (_like(q, t, name) for name in ("dq", "dk", "dv", "do"))
+        do[...] = dout[group, :, heads].swapaxes(1, 2)
+        delta = np.einsum("bthd,bthd->bht", dout[group, :, heads], out[group, :, heads])
         for start, stop in reversed(_query_blocks(t)):
             rows, keys = np.s_[:, :, start:stop], np.s_[:, :, :stop]
             p = _scores(q[rows], k[keys])
             dp = scratch("attention dp", p.shape, p.dtype)
             np.matmul(do[rows], v[keys].swapaxes(2, 3), out=dp)
-            _score_gradients(p, dp, lse[group][rows], delta[group][rows])
-            for products, into in (((p, do[rows]), dv[keys]), ((dp, q[rows]), dk[keys])):
-                _add_transposed_product(*products, into, first=stop == t)
+            _score_gradients(p, dp, lse[group, heads][rows], delta[rows])
+            _add_transposed_product(p, do[rows], dv[keys], first=stop == t)
+            _add_transposed_product(dp, q[rows], dk[keys], first=stop == t)
             np.matmul(dp, k[keys], out=dq[rows])
         dq *= 1 / sqrt(d)
         for i, gradient in enumerate((dq, dk, dv)):
-            dqkv[group, :, i] = gradient.swapaxes(1, 2)
+            dqkv[group, :, i, heads] = gradient.swapaxes(1, 2)
+
+    _by_groups(b, h, t, work)
     return dqkv
 
 
-def _groups(b, h, t):
-    """Slices of the batch, as many sequences each as `SCORES` allows."""
-    size = max(SCORES // (h * t * min(t, QUERIES)), 1)
-    return [slice(i, min(i + size, b)) for i in range(0, b, size)]
+def _by_groups(b, h, t, work):
+    """Call work(sequences, heads) for slices that cover all, every core its share of them.
+
+    The sequences are shared among the cores, or the heads if there are more of those; a group has
+    as many sequences as `SCORES` allows.
+    """
+
+    def share(start, stop):
+        span = slice(start, stop)
+        first, last, heads = (start, stop, slice(None)) if b >= h else (0, b, span)
+        size = max(SCORES // ((h if b >= h else stop - start) * t * min(t, QUERIES)), 1)
+        for at in range(first, last, size):
+            work(slice(at, min(at + size, last)), heads)
+
+    in_shares(max(b, h), b * h * t * t, share)
 
 
 def _query_blocks(t):
@@ -95,36 +111,20 @@ def _future(t, dtype):
 
 def _exponentials(scores, lse):
     """Overwrite scores with exp(scores - maximum), write lse, return the sums of the rows."""
-    b, h, t, s = scores.shape
-    sums = scratch("attention sums", (b, h, t), scores.dtype)
-    flat = scores.reshape(b * h * t, s), sums.reshape(-1)
-    top = scratch("attention top", (b * h * t,), scores.dtype)
-
-    def work(_, a, z):
-        rows, total = flat[0][a:z], flat[1][a:z]
-        np.max(rows, axis=1, out=top[a:z])
-        rows -= top[a:z, None]
-        np.exp(rows, out=rows)
-        np.sum(rows, axis=1, out=total)
-
-    in_blocks(b * h * t, s, work)
-    np.add(top.reshape(b, h, t), np.log(sums), out=lse)
+    top = np.max(scores, axis=3, out=scratch("attention top", scores.shape[:3], scores.dtype))
+    scores -= top[..., None]
+    np.exp(scores, out=scores)
+    sums = np.sum(scores, axis=3, out=scratch("attention sums", top.shape, top.dtype))
+    np.add(top, np.log(sums), out=lse)
     return sums
 
 
 def _score_gradients(p, dp, lse, delta):
     """Turn scores p into probabilities and dp into the gradients of the scores, in place."""
-    b, h, t, s = p.shape
-    flat_p, flat_dp = p.reshape(-1, s), dp.reshape(-1, s)
-    flat_lse, flat_delta = lse.reshape(-1, 1), delta.reshape(-1, 1)
-
-    def work(_, a, z):
-        flat_p[a:z] -= flat_lse[a:z]
-        np.exp(flat_p[a:z], out=flat_p[a:z])
-        flat_dp[a:z] -= flat_delta[a:z]
-        flat_dp[a:z] *= flat_p[a:z]
-
-    in_blocks(b * h * t, s, work)
+    p -= lse[..., None]
+    np.exp(p, out=p)
+    dp -= delta[..., None]
+    dp *= p
 
 
 def _add_transposed_product(a, x, into, first):

@@ -164,7 +164,7 @@ def test_the_last_few_are_kept_and_nothing_else_is_touched(tmp_path, count):
 
 def test_what_a_killed_save_has_left_is_swept_away(tmp_path):
     saved(tmp_path)
-    for name in (".step-0000008.safetensors.41.part", ".tokenizer.json.41.tmp"):
+    for name in (".step-0000008.safetensors.41.part", ".tokenizer.json.41.part"):
         (tmp_path / name).write_bytes(b"half")
     assert len(checkpoint.all_of(tmp_path)) == 1
     checkpoint.keep_last(tmp_path, 2)

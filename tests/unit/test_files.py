@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mlstack_lib.errors import CouldNotFinish
-from mlstack_lib.files import write_atomically, write_json, write_text
+from mlstack_lib.files import write_atomically, write_bytes, write_json, write_text
 
 
 def names(folder):
@@ -19,6 +19,11 @@ def names(folder):
 def test_text_is_utf8_with_its_own_line_ends(tmp_path):
     write_text(tmp_path / "t", "Größe\n\r\n")
     assert (tmp_path / "t").read_bytes() == "Größe\n\r\n".encode()
+
+
+def test_bytes_are_written_as_they_are(tmp_path):
+    write_bytes(tmp_path / "b", bytes(range(256)))
+    assert (tmp_path / "b").read_bytes() == bytes(range(256))
 
 
 def test_json_comes_back_and_keeps_its_letters_readable(tmp_path):

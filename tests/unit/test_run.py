@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path, small):
 
 def test_what_a_killed_start_has_left_is_no_obstacle(tmp_path, small):
     LETTERS.save(tmp_path / "tokenizer.json")
-    for name in (".tokenizer.json.41.tmp", ".config.json.41.part"):
+    for name in (".tokenizer.json.41.part", ".config.json.41.part"):
         (tmp_path / name).write_bytes(b"half")
     refuse_occupied(tmp_path)
     Run.create(tmp_path, small(), LETTERS)

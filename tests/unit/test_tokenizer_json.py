@@ -90,7 +90,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
 
 
 def test_saving_into_a_folder_that_is_not_there_is_refused(tokenizer, tmp_path):
-    with pytest.raises(CouldNotFinish, match="could not write .*No such file"):
+    with pytest.raises(CouldNotFinish, match="cannot write .*No such file"):
         tokenizer.save(tmp_path / "none" / "tokenizer.json")
 
 
