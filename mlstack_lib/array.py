@@ -48,7 +48,7 @@ class Array:
             known = -prod(shape)
             missing = self.size // known if known and self.size % known == 0 else 0
             shape = tuple(missing if n == -1 else n for n in shape)
-        if prod(shape) != self.size:
+        if prod(shape) != self.size or min(shape, default=0) < 0:
             raise ValueError(f"reshape: {self.shape} has {self.size} elements, {shape} does not")
         return Array(self.device, self.buffer, tuple(shape), self.dtype, self.offset)
 

@@ -7,22 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from runs import trained, words_of
 
-from mlstack_lib import train
 from mlstack_lib.presets import TrainConfig, preset
 
-WORDS = "the cat sat on a mat while dogs ran far away and then slept".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "while", "dogs", "ran", "far", "away", "slept"]
 SMALL = {
     "n_layer": 1, "n_head": 2, "n_embd": 16, "context": 16, "batch": 4, "vocab_size": 270,
     "steps": 25, "eval_every": 10, "save_every": 10, "warmup": 5, "lr": 1e-2,
 }  # fmt: skip
 
 
-def pytest_configure(config):
-    """Keep matplotlib's font cache out of the home folder."""
-    folder = tempfile.TemporaryDirectory(prefix="mlstack-matplotlib-", ignore_cleanup_errors=True)
-    os.environ["MPLCONFIGDIR"] = folder.name
-    config.add_cleanup(folder.cleanup)
+# Matplotlib looks for its cache of fonts when it is imported, which is later than this.
+_fonts = tempfile.TemporaryDirectory(prefix="mlstack-fonts-", ignore_cleanup_errors=True)
+os.environ["MPLCONFIGDIR"] = _fonts.name
 
 
 @pytest.fixture(autouse=True)
@@ -60,11 +58,16 @@ def _finished(small, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLSTACK_DATA", str(folder / "cache"))
-        train.start(small(), folder / "run").train()
-    return folder / "run"
+        return trained(small(), folder / "run")
 
 
 @pytest.fixture
 def finished(_finished, tmp_path) -> Path:
     """The folder of a run of `small()` that was trained to its end, for this test alone."""
     return Path(shutil.copytree(_finished, tmp_path / "finished"))
+
+
+@pytest.fixture
+def arguments(small):
+    """arguments(**changes): the words of a command that sets every field as `small(**changes)`."""
+    return lambda **changes: words_of(small(**changes))

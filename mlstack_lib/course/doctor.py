@@ -12,7 +12,7 @@ from ..devices import NAMES, device
 
 PACKAGES = (
     "mlstack", "numpy", "ml_dtypes", "matplotlib", "jupyterlab", "nbval", "safetensors", "pooch",
-    "regex", "tqdm",
+    "regex", "threadpoolctl", "tqdm",
 )  # fmt: skip
 REFEREES = ("torch", "transformers", "tokenizers")
 TESTED_PYTHONS = ((3, 11), (3, 13))

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from cases import ATTENTION, CASES, LARGE, LOGITS, Random, adamw, attention_gradient
+from cases import CASES, LARGE, LOGITS, PRODUCTS, Random, adamw, attention_gradient
 from conformance import (
     call,
     cast,
@@ -28,6 +28,7 @@ OURS = [label for label in CASES if op_of(label) in LAUNCHERS]
 OURS_AT_SIZES = [(label, size) for label in OURS for size in CASES[label].sizes]
 GRADIENTS = [(label, size) for label, size in OURS_AT_SIZES if CASES[label].gradients]
 OURS_LARGE = [label for label in OURS if CASES[label].sizes in LARGE]
+PRODUCT_LABELS = [label for label in OURS if CASES[label].sizes is PRODUCTS]
 DTYPES = [np.float32, np.float64]
 
 
@@ -157,13 +158,14 @@ def test_launcher_gives_what_the_reference_gives_in_several_blocks(label):
 
 
 def test_the_large_sizes_make_several_blocks_with_a_remainder():
-    shapes = ((701, 389), (301, 1009), (3 * 4 * 64, 257), (300_007, 1))
-    assert [cpu_blocks.block_count(*shape) for shape in shapes] == [3, 3, 2, 3]
-    assert all(n % (cpu_blocks.BLOCK // c) for n, c in shapes)
+    for rows, row_size in ((701, 389), (301, 1009), (300_007, 1)):
+        height = cpu_blocks.block_height(row_size)
+        assert rows > 2 * height
+        assert rows % height
 
 
-@pytest.mark.parametrize("label", OURS_LARGE)
-def test_result_does_not_depend_on_the_number_of_cores(label, monkeypatch):
+@pytest.mark.parametrize("label", [name for name in OURS_LARGE if name not in PRODUCT_LABELS])
+def test_result_is_the_same_to_the_bit_on_any_number_of_cores(label, monkeypatch):
     case, arguments = CASES[label], arguments_of(label, LARGE[CASES[label].sizes])
     given = []
     for cores in (1, 2, 3, 7):
@@ -173,13 +175,31 @@ def test_result_does_not_depend_on_the_number_of_cores(label, monkeypatch):
     assert given[1:] == given[:1] * 3
 
 
-@pytest.mark.parametrize("sequences", [1, 2, 3])
-@pytest.mark.parametrize("label", [label for label in OURS if CASES[label].sizes == ATTENTION])
-def test_attention_does_not_depend_on_how_the_batch_is_grouped(label, sequences, monkeypatch):
-    b, t, h, d = 3, 130, 2, 32
-    monkeypatch.setattr(cpu_attention, "SCORES", h * t * cpu_attention.QUERIES * sequences)
-    assert len(cpu_attention._groups(b, h, t)) == -(-b // sequences)
-    check(label, arguments_of(label, (b, t, h, d)))
+@pytest.mark.parametrize("cores", [1, 2, 3, 7])
+@pytest.mark.parametrize("label", PRODUCT_LABELS)
+def test_matrix_product_is_right_and_repeats_on_any_number_of_cores(label, cores, monkeypatch):
+    monkeypatch.setattr(cpu_blocks, "CORES", cores)
+    monkeypatch.setattr(cpu_blocks, "WORTH_SHARING", 0)
+    case, arguments = CASES[label], arguments_of(label, (67, 33, 101))
+    check(label, arguments)
+    first, second = (
+        [x for x in call(ON_CPU[op_of(label)], case, cast(arguments, np.float32)) if x is not None]
+        for _ in range(2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("scores", [1, cpu_attention.SCORES])
+@pytest.mark.parametrize("cores", [1, 2, 3])
+@pytest.mark.parametrize(("b", "h"), [(3, 2), (2, 3), (5, 1), (1, 5)])
+@pytest.mark.parametrize("label", ["attention_forward", "attention_backward"])
+def test_attention_is_right_however_it_is_shared_and_grouped(
+    label, b, h, cores, scores, monkeypatch
+):
+    monkeypatch.setattr(cpu_blocks, "CORES", cores)
+    monkeypatch.setattr(cpu_blocks, "WORTH_SHARING", 0)
+    monkeypatch.setattr(cpu_attention, "SCORES", scores)
+    check(label, arguments_of(label, (b, 67, h, 5)))
 
 
 @pytest.mark.parametrize("label", [label for label in OURS if not CASES[label].writes])

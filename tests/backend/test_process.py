@@ -7,11 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from runs import contents, end_of, log_of, trained
 
-from mlstack_lib import checkpoint, train
-from mlstack_lib.run import Run
+from mlstack_lib import checkpoint
 
 if sys.platform != "win32":
     import resource
@@ -22,15 +21,16 @@ POSIX = pytest.mark.skipif(
 
 
 @pytest.fixture
-def command(small):
-    """command(folder, **fields): the words that train `small(**fields)` in a new process."""
-
-    def words(folder: Path, **changes) -> list[str]:
-        recipe = vars(small(**changes)).items()
-        fields = [word for name, value in recipe for word in (f"--{name}", str(value))]
-        return [sys.executable, "-m", "mlstack_lib", "train", "--out", str(folder), *fields]
-
-    return words
+def command(arguments):
+    """command(folder, **changes): what trains `small(**changes)` in a new process."""
+    mlstack = [sys.executable, "-m", "mlstack_lib"]
+    return lambda folder, **changes: [
+        *mlstack,
+        "train",
+        "--out",
+        str(folder),
+        *arguments(**changes),
+    ]
 
 
 def resume(folder: Path) -> list[str]:
@@ -41,24 +41,10 @@ def finish(words: list[str], **options) -> subprocess.CompletedProcess:
     return subprocess.run(words, capture_output=True, encoding="utf-8", timeout=60, **options)
 
 
-def log_of(folder: Path) -> list[dict]:
-    entries = Run.open(folder).read_log()
-    return [{k: v for k, v in entry.items() if k != "time"} for entry in entries]
-
-
-def assert_same_end(a: Path, b: Path) -> None:
-    a, b = (checkpoint.load(checkpoint.latest(folder)) for folder in (a, b))
-    for x, y in ((a.weights, b.weights), (a.moments, b.moments)):
-        assert x.keys() == y.keys()
-        for name in x:
-            np.testing.assert_array_equal(x[name], y[name])
-    assert (a.step, a.sampler, a.config) == (b.step, b.sampler, b.config)
-
-
 @POSIX
 def test_a_real_ctrl_c_saves_and_the_resumed_run_is_the_unbroken_one(command, small, tmp_path):
     recipe = {"steps": 400, "save_every": 1000, "eval_every": 1000}
-    train.start(small(**recipe), tmp_path / "unbroken").train()
+    trained(small(**recipe), tmp_path / "unbroken")
     folder = tmp_path / "broken"
     process = subprocess.Popen(
         command(folder, **recipe), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
@@ -77,7 +63,7 @@ def test_a_real_ctrl_c_saves_and_the_resumed_run_is_the_unbroken_one(command, sm
     done = finish(resume(folder))
     assert done.returncode == 0, done.stderr
     assert log_of(folder) == log_of(tmp_path / "unbroken")
-    assert_same_end(folder, tmp_path / "unbroken")
+    assert end_of(folder) == end_of(tmp_path / "unbroken")
 
 
 @POSIX
@@ -93,11 +79,12 @@ def test_a_checkpoint_that_fits_no_longer_is_exit_status_1_and_nothing_is_lost(
     lines = done.stderr.splitlines()
     assert lines[-1].startswith(f"mlstack: cannot write {folder / 'step-0000010.safetensors'}: ")
     assert "Traceback" not in done.stderr
-    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "log.jsonl", "tokenizer.json"]
+    left = ["config.json", "log.jsonl", "tokenizer.json"]
+    assert sorted(contents(folder)) == left
     done = finish(resume(folder))
     assert done.returncode == 0, done.stderr
     assert log_of(folder) == log_of(finished)
-    assert_same_end(folder, finished)
+    assert end_of(folder) == end_of(finished)
 
 
 def test_a_run_writes_into_its_folder_and_the_cache_alone(command, tmp_path):

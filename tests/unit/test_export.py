@@ -6,6 +6,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from runs import contents
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -60,10 +61,6 @@ def change_weights(file: Path, change) -> None:
     values = load_file(file)
     change(values)
     save_file(values, file)
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 # ---- in ----

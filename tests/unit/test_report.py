@@ -66,6 +66,7 @@ def test_every_axis_of_the_picture_says_what_it_is(finished, drawn):
         "nats / token", "learning rate", "gradient norm"
     ]  # fmt: skip
     assert norm.get_xlabel() == "update"
+    assert norm.get_yscale() == "log"
     assert [text.get_text() for text in loss.get_legend().get_texts()] == [
         "training batch", "whole validation split"
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from runs import contents
 
 from mlstack_lib import checkpoint
 from mlstack_lib.corpora import Corpus, load_corpus
@@ -15,10 +16,6 @@ LETTERS = CharTokenizer.train(["abc"])
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def edit_json(path, **changes):
@@ -201,6 +198,15 @@ def test_a_line_that_a_kill_has_cut_anywhere_is_left_out_and_taken_back(tmp_path
         assert run.read_log() == run.rewind_log(3) == kept
         run.append_log([entry(4)])
         assert run.read_log() == [*kept, entry(4)]
+
+
+def test_nothing_counts_that_stands_after_a_damaged_line(tmp_path, small):
+    run = Run.create(tmp_path, small(), LETTERS)
+    run.append_log([entry(1), entry(2)])
+    with open(tmp_path / "log.jsonl", "ab") as file:
+        file.write(b"\0\0\0\n")
+    run.append_log([entry(4)])
+    assert run.read_log() == run.rewind_log(9) == [entry(1), entry(2)]
 
 
 def test_rewinding_takes_back_what_came_after_a_checkpoint(tmp_path, small):
