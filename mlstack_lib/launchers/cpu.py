@@ -140,7 +140,10 @@ def linear_backward_weight(dy, x, out=(None, None), accumulate=False):
 
 def column_sum(x, out=None, accumulate=False):
     """The sum over the rows of x (N, C): a product with a row of ones, which BLAS does fastest."""
-    return store(np.ones(x.shape[0], x.dtype) @ x, out, accumulate)
+    n, c = x.shape
+    sums = np.empty((-(-n // block_height(c)), c), x.dtype)
+    in_blocks(n, c, lambda i, a, b: np.matmul(np.ones(b - a, x.dtype), x[a:b], out=sums[i]))
+    return store(sums.sum(axis=0), out, accumulate)
 
 
 def _work_of(a, b):
@@ -267,7 +270,13 @@ def cross_entropy_with_gradient(logits, targets, ignore_index, overwrite=False):
 
 def squared_norm(x):
     """The sum of x * x over all elements: ()."""
-    return np.asarray(x @ x)
+    sums = np.empty(-(-x.size // block_height(1)), x.dtype)
+
+    def work(i, a, b):
+        sums[i] = x[a:b] @ x[a:b]
+
+    in_blocks(x.size, 1, work)
+    return np.asarray(sums.sum())
 
 
 def adamw(params, grads, m, v, state, n_decay, beta1, beta2, eps, weight_decay):

@@ -1,14 +1,15 @@
 """Share an operation among the cores, and go through each share in blocks that fit the cache.
 
 A core's share includes its part of the matrix products, for which BLAS gets one thread. BLAS with
-threads of its own makes them meet at every product: many times slower as soon as another program
-wants one of the cores.
+threads of its own makes them meet at every product, many times slower as soon as another program
+wants one of the cores; and they go on spinning for a while after it, on a core that we want.
 """
 
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -31,24 +32,29 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
     cost: about how many elements the whole work goes over. An exception of any share is raised
     once all have ended.
     """
-    shares = min(CORES, count) if cost > WORTH_SHARING else 1
-    if shares <= 1:
-        work(0, count)
-        return
+    shares = max(min(CORES, count), 1) if cost > WORTH_SHARING else 1
     ends = [count * i // shares for i in range(shares + 1)]
-    before = [(library, library.num_threads) for library in _blas()]
-    for library, _ in before:
-        library.set_num_threads(1)
-    waiting = [_others.submit(work, *span) for span in zip(ends[1:-1], ends[2:], strict=True)]
-    try:
-        work(ends[0], ends[1])
-    finally:
-        errors = [other.exception() for other in waiting]  # waits
-        for library, threads in before:
-            library.set_num_threads(threads)
+    with _one_blas_thread():
+        waiting = [_others.submit(work, *span) for span in zip(ends[1:-1], ends[2:], strict=True)]
+        try:
+            work(ends[0], ends[1])
+        finally:
+            errors = [other.exception() for other in waiting]  # waits
     for error in errors:
         if error is not None:
             raise error
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    before = [(library, library.num_threads) for library in _blas()]
+    for library, _ in before:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, threads in before:
+            library.set_num_threads(threads)
 
 
 def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -> None:
