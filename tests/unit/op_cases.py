@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlstack_lib import ops
+from mlstack_lib import ops, tensor
 
 
 @dataclass(frozen=True)
@@ -128,3 +128,14 @@ CASES = {
 def op_of(label: str) -> str:
     """The op that a case is about."""
     return label.split(":")[0]
+
+
+def value_and_gradients(label: str, dtype=np.float64) -> list[np.ndarray]:
+    """What the op gives, then the gradient of every floating argument for random cotangents."""
+    chosen = CASES[label]
+    inputs = [tensor(x.astype(dtype), requires_grad=True) for x in chosen.arguments(label)]
+    results = tensors(chosen.f(*inputs))
+    cotangents = chosen.cotangents(label, results)
+    parts = [ops.sum(r * c.astype(dtype)) for r, c in zip(results, cotangents, strict=True)]
+    sum(parts[1:], parts[0]).backward()
+    return [r.numpy() for r in results] + [x.grad.numpy() for x in inputs]

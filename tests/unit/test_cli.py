@@ -212,6 +212,10 @@ def test_ctrl_c_is_exit_status_130_and_the_command_it_tells_goes_on(
 
 
 def test_ctrl_c_elsewhere_is_exit_status_130(mlstack, monkeypatch):
+    # a shell starts a background job with SIGINT ignored
+    monkeypatch.setattr(
+        signal, "_before", signal.signal(signal.SIGINT, signal.default_int_handler), raising=False
+    )
     monkeypatch.setattr(cli.doctor, "report", lambda: signal.raise_signal(signal.SIGINT))
     assert mlstack("doctor") == (130, "", "mlstack: interrupted\n")
 

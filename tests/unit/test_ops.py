@@ -59,7 +59,7 @@ def test_f32_gives_what_float64_gives_to_a_few_ulps(label):
         sum(ops.sum(r * c.astype(r.dtype)) for r, c in parts).backward()
         gradients.append([x.grad.numpy() for x in inputs] + [r.numpy() for r in results])
     for a, b in zip(*gradients, strict=True):
-        size = float(np.max(np.abs(b), initial=1.0))
+        size = float(np.max(np.abs(b), initial=1.0))  # a few roundings of each of a few operations
         assert np.max(np.abs(a - b), initial=0.0) <= 32 * 2.0**-23 * size
 
 
