@@ -11,7 +11,7 @@ import numpy as np
 from . import kernels, reference, reference_update
 from .devices import device
 from .errors import nearest
-from .launchers import cpu, cpu_attention
+from .launchers import cpu, cpu_attention, cpu_linear
 
 _overrides: dict[str, Callable] = {}
 calls: Counter = Counter()  # (device name, operation, function) -> how often it was served
@@ -27,7 +27,7 @@ def _public(*modules) -> dict[str, Callable]:
 
 
 OPERATIONS = _public(reference, reference_update)
-ON_CPU = OPERATIONS | _public(cpu, cpu_attention)
+ON_CPU = OPERATIONS | _public(cpu, cpu_attention, cpu_linear)
 
 
 class Backend:

@@ -139,7 +139,7 @@ def test_the_table_of_what_was_used_counts_calls_and_names_files():
     assert [(name, count) for name, _, count in rows] == [("gelu_forward", 1), ("gelu_forward", 2)]
     assert [where.split(": ")[0] for _, where, _ in rows] == ["cpu", "cpu"]
     files = [where.replace("\\", "/") for _, where, _ in rows]
-    assert files[0].endswith("mlstack_lib/launchers/cpu.py")
+    assert files[0].endswith("mlstack_lib/launchers/cpu_linear.py")
     assert files[1].endswith("test_backend.py")
 
 
