@@ -2,6 +2,7 @@
 
 import inspect
 import zlib
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from mlstack_lib.devices import device
 from mlstack_lib.launchers import cpu, cpu_attention, cpu_blocks
 
 LAUNCHERS = [name for name, function in ON_CPU.items() if function is not OPERATIONS.get(name)]
+MODULES = {inspect.getmodule(ON_CPU[name]) for name in LAUNCHERS}
 OURS = [label for label in CASES if op_of(label) in LAUNCHERS]
 OURS_AT_SIZES = [(label, size) for label in OURS for size in CASES[label].sizes]
 GRADIENTS = [(label, size) for label, size in OURS_AT_SIZES if CASES[label].gradients]
@@ -44,9 +46,12 @@ def buffers_full_of_nan(monkeypatch):
 
         return full
 
-    for module in (cpu, cpu_attention):
-        for name in ("empty", "scratch"):
+    for module in MODULES:
+        for name in {"empty", "scratch"} & set(vars(module)):
             monkeypatch.setattr(module, name, filled(getattr(cpu_blocks, name)))
+        numpy = ModuleType("numpy")
+        vars(numpy).update({**vars(np), "empty": filled(np.empty)})
+        monkeypatch.setattr(module, "np", numpy)
     yield
     device("cpu").forget_steps()
 
@@ -92,6 +97,13 @@ def test_every_launcher_stands_for_a_reference_function():
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_launcher_has_the_signature_of_the_reference(name):
     assert inspect.signature(ON_CPU[name]) == inspect.signature(OPERATIONS[name])
+
+
+def test_the_buffers_of_every_module_of_launchers_are_full_of_nan_here():
+    assert len(MODULES) >= 3
+    for module in MODULES:
+        assert np.isnan(module.empty((3,), np.float32)).all()
+        assert np.isnan(module.np.empty(3)).all()
 
 
 # ---- the reference ----
