@@ -82,7 +82,7 @@ def residual_layernorm_backward(
     """See the reference. Column sums are taken a block at a time, then over the blocks."""
     n, c = dy.shape
     dx = empty((n, c), dy.dtype)
-    sums = np.empty((2, -(-n // block_height(c)), c), dy.dtype)
+    sums = np.empty((2, -(-n // block_height(n, c)), c), dy.dtype)
 
     def work(i, a, b):
         ones = np.ones(b - a, dy.dtype)
@@ -132,7 +132,7 @@ def cross_entropy_with_gradient(logits, targets, ignore_index, overwrite=False):
 
 def squared_norm(x):
     """The sum of x * x over all elements: ()."""
-    sums = np.empty(-(-x.size // block_height(1)), x.dtype)
+    sums = np.empty(-(-x.size // block_height(x.size, 1)), x.dtype)
 
     def work(i, a, b):
         sums[i] = x[a:b] @ x[a:b]

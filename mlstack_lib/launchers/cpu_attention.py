@@ -114,7 +114,7 @@ def _exponentials(scores, lse):
     top = np.max(scores, axis=3, out=scratch("attention top", scores.shape[:3], scores.dtype))
     scores -= top[..., None]
     np.exp(scores, out=scores)
-    sums = np.sum(scores, axis=3, out=scratch("attention sums", top.shape, top.dtype))
+    sums = scores @ np.ones(scores.shape[3], scores.dtype)  # BLAS sums short rows faster
     np.add(top, np.log(sums), out=lse)
     return sums
 

@@ -8,9 +8,9 @@ wants one of the cores; and they go on spinning for a while after it, on a core 
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
+from math import prod
+from queue import SimpleQueue
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -18,12 +18,14 @@ from threadpoolctl import ThreadpoolController
 from ..devices import device
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-BLOCK = 1 << 17  # elements a block: half a MiB in f32
+BLOCK = 1 << 17  # elements a block, at most: half a MiB in f32
 WORTH_SHARING = 1 << 16  # elements (or multiply-adds by 32) that pay for waking another thread
 
-_others = ThreadPoolExecutor(max(CORES - 1, 1), thread_name_prefix="mlstack")
 _local = threading.local()
 empty = device("cpu").empty
+
+
+# ---- shares and blocks ----
 
 
 def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
@@ -34,27 +36,17 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
     """
     shares = max(min(CORES, count), 1) if cost > WORTH_SHARING else 1
     ends = [count * i // shares for i in range(shares + 1)]
-    with _one_blas_thread():
-        waiting = [_others.submit(work, *span) for span in zip(ends[1:-1], ends[2:], strict=True)]
+    ended = SimpleQueue()
+    with _one_blas_thread:
+        for i in range(1, shares):
+            _worker(i).put((work, ends[i], ends[i + 1], ended))
         try:
             work(ends[0], ends[1])
         finally:
-            errors = [other.exception() for other in waiting]  # waits
+            errors = [ended.get() for _ in range(1, shares)]  # waits
     for error in errors:
         if error is not None:
             raise error
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    before = [(library, library.num_threads) for library in _blas()]
-    for library, _ in before:
-        library.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for library, threads in before:
-            library.set_num_threads(threads)
 
 
 def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -> None:
@@ -62,7 +54,7 @@ def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -
 
     The blocks depend on the sizes alone, so sums over blocks are the same on any number of cores.
     """
-    height = block_height(row_size)
+    height = block_height(rows, row_size)
 
     def share(first, last):
         for block in range(first, last):
@@ -71,24 +63,78 @@ def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -
     in_shares(-(-rows // height), rows * row_size, share)
 
 
-def block_height(row_size: int) -> int:
-    """How many rows of that size make a block."""
-    return max(BLOCK // max(row_size, 1), 1)
+def block_height(rows: int, row_size: int) -> int:
+    """How many rows make a block of `in_blocks`.
+
+    An even number of blocks, so that two cores have equal shares; smaller ones would be worse:
+    threads that come back to Python every few microseconds wait for each other there.
+    """
+    size = rows * row_size
+    count = 2 * -(-size // (2 * BLOCK)) if size > WORTH_SHARING else 1
+    return max(-(-rows // count), 1)
 
 
 def blocks(start: int, stop: int, row_size: int) -> Iterator[slice]:
     """The blocks of a share, one after the other, where nothing depends on where they begin."""
-    height = block_height(row_size)
+    height = max(BLOCK // max(row_size, 1), 1)
     for at in range(start, stop, height):
         yield slice(at, min(at + height, stop))
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
     """A buffer of this thread's own, the same one for every call with this name."""
-    size, kept = int(np.prod(shape)), _local.__dict__
+    size, kept = prod(shape), _local.__dict__
     if name not in kept or kept[name].size < size or kept[name].dtype != dtype:
         kept[name] = np.empty(size, dtype)
     return kept[name][:size].reshape(shape)
+
+
+# ---- threads ----
+
+
+@cache
+def _worker(_: int) -> SimpleQueue:
+    """The tasks of one of our threads, which is started when it is first asked for."""
+    tasks = SimpleQueue()
+    threading.Thread(target=_serve, args=(tasks,), name="mlstack", daemon=True).start()
+    return tasks
+
+
+def _serve(tasks: SimpleQueue) -> None:
+    while True:
+        work, start, stop, ended = tasks.get()
+        try:
+            work(start, stop)
+        except BaseException as error:  # handed to the thread that waits, which raises it
+            ended.put(error)
+        else:
+            ended.put(None)
+        del work, ended  # or the arrays in them would live until the next task
+
+
+class _OneBlasThread:
+    """Inside, BLAS has one thread; several threads may be inside at a time."""
+
+    def __init__(self):
+        self.lock, self.inside, self.before = threading.Lock(), 0, []
+
+    def __enter__(self):
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.before = [(library, library.num_threads) for library in _blas()]
+                for library, _ in self.before:
+                    library.set_num_threads(1)
+
+    def __exit__(self, *_):
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                for library, threads in self.before:
+                    library.set_num_threads(threads)
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 @cache

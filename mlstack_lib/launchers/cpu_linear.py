@@ -55,7 +55,7 @@ def _gelu(x, y):
     y *= -2 * GELU_SCALE * GELU_CUBE
     y -= 2 * GELU_SCALE
     y *= x
-    np.clip(y, -80, 80, out=y)
+    np.minimum(y, 80, out=y)
     np.exp(y, out=y)
     y += 1
     np.divide(x, y, out=y)
@@ -68,7 +68,7 @@ def _gelu_gradient(dy, x, dx):
     np.multiply(square, -2 * GELU_SCALE * GELU_CUBE, out=s)
     s -= 2 * GELU_SCALE
     s *= x
-    np.clip(s, -80, 80, out=s)
+    np.minimum(s, 80, out=s)
     np.exp(s, out=dx)
     np.add(dx, 1, out=s)
     np.reciprocal(s, out=s)
@@ -129,13 +129,22 @@ def linear_backward_input(dy, weight):
 
 def linear_backward_weight(dy, x, out=(None, None), accumulate=False):
     """See the reference."""
-    return matmul_tn(dy, x, out[0], accumulate), column_sum(dy, out[1], accumulate)
+    if accumulate or out[0] is None or out[1] is None:
+        return matmul_tn(dy, x, out[0], accumulate), column_sum(dy, out[1], accumulate)
+    ones = np.ones(len(dy), dy.dtype)
+
+    def share(i, j):
+        np.matmul(dy.T[i:j], x, out=out[0][i:j])
+        np.matmul(ones, dy[:, i:j], out=out[1][i:j])
+
+    in_shares(dy.shape[1], _work_of(dy.T, x), share)
+    return out
 
 
 def column_sum(x, out=None, accumulate=False):
     """The sum over the rows of x (N, C): a product with a row of ones, which BLAS does fastest."""
     n, c = x.shape
-    sums = np.empty((-(-n // block_height(c)), c), x.dtype)
+    sums = np.empty((-(-n // block_height(n, c)), c), x.dtype)
     in_blocks(n, c, lambda i, a, b: np.matmul(np.ones(b - a, x.dtype), x[a:b], out=sums[i]))
     return store(sums.sum(axis=0), out, accumulate)
 

@@ -34,15 +34,22 @@ def test_shares_cover_everything_once_with_at_most_one_a_core(cores, count):
 def test_blocks_cover_all_rows_once_and_are_the_same_on_any_number_of_cores(cores, rows, row_size):
     seen = []
     in_blocks(rows, row_size, lambda i, start, stop: seen.append((i, start, stop)))
-    height = block_height(row_size)
+    height = block_height(rows, row_size)
     starts = range(0, rows, height)
     assert sorted(seen) == [(i, a, min(a + height, rows)) for i, a in enumerate(starts)]
 
 
 def test_a_block_is_never_larger_than_it_should_be_unless_one_row_is():
     for row_size in (1, 2, 31, 1000, BLOCK - 1, BLOCK):
-        assert BLOCK - row_size < block_height(row_size) * row_size <= BLOCK
-    assert block_height(BLOCK + 1) == 1
+        for rows in (1, 7, 1000, 10**6):
+            height = block_height(rows, row_size)
+            assert row_size <= height * row_size < BLOCK + row_size
+    assert block_height(10, BLOCK + 1) == 1
+
+
+def test_blocks_that_are_shared_are_of_an_even_number():
+    for rows in (1000, 12_345, 10**6):
+        assert -(-rows // block_height(rows, 128)) % 2 == 0
 
 
 def test_the_blocks_of_a_share_cover_it_once():
