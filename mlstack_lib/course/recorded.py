@@ -16,11 +16,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Image, display
 
 from ..errors import BadInput
 from ..files import write_atomically, write_json
+from ..presets import preset
 from ..report import SEPARATOR, loss_figure
 from ..run import Run
 
@@ -57,22 +58,18 @@ def caption(name: str) -> str:
 
 def show_recorded(name: str) -> None:
     """Show a recorded run in a notebook: its losses, what they are, and a sample of its text."""
-    entries = load_recorded(name)["log"]
-    figure = loss_figure(entries, f"recorded run {name!r}")
-    shown = plt.figure(figsize=figure.get_size_inches())
-    shown.figimage(_pixels(figure), resize=True)
-    plt.show()
+    display(Image(filename=str(FOLDER / f"{name}.png")))
     print(caption(name))
     print(f"\n{load_recorded(name)['sample']}")
 
 
-def _pixels(figure) -> np.ndarray:
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())
-
-
 def record(run: Run, name: str) -> list[Path]:
-    """Write NAME.json and NAME.png from a finished run; return their paths."""
+    """Write NAME.json and NAME.png from a finished run of preset NAME; return their paths.
+
+    Raises BadInput if the run is of another recipe.
+    """
+    if run.config != preset(name):
+        raise BadInput(f"record: {run.folder} is no run of preset {name!r} as it is")
     log, samples = run.read_log(), (run.folder / "samples.txt").read_text(encoding="utf-8")
     times = [entry["time"] for entry in log if "time" in entry]
     value = {
