@@ -4,12 +4,16 @@ import contextlib
 import os
 import secrets
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-from tqdm import tqdm
+from tqdm import TqdmWarning, tqdm
+
+with warnings.catch_warnings():  # in a notebook pooch's tqdm asks for widgets, which we do without
+    warnings.simplefilter("ignore", TqdmWarning)
+    import pooch
 
 from .documents import file_sha256
 from .errors import BadInput, CouldNotFinish
