@@ -85,8 +85,8 @@ PRESETS = {
         vocab_size=512, n_layer=2, n_head=2, n_embd=32, context=32, batch=8, steps=200,
         warmup=20, eval_every=100, save_every=100,
     ),
-    # minutes: nanoGPT's recipe for a machine without a GPU, on a vocabulary of byte pairs
-    "laptop": TrainConfig(steps=5000, eval_every=1000),
+    # minutes: nanoGPT's recipe for a machine without a GPU, with twice its learning rate
+    "laptop": TrainConfig(lr=2e-3, steps=5000, eval_every=1000),
     # nanoGPT's recipe for characters of Shakespeare, less its dropout of attention probabilities
     "shakespeare-char": TrainConfig(
         corpus="shakespeare", tokenizer="char", n_layer=6, n_head=6, n_embd=384, context=256,

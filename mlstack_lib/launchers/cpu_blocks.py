@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 from ..devices import device
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-BLOCK = 1 << 17  # elements a block, at most: half a MiB in f32
+BLOCK = 1 << 18  # elements a block, at most: 1 MiB in f32
 WORTH_SHARING = 1 << 16  # elements (or multiply-adds by 32) that pay for waking another thread
 
 _local = threading.local()
