@@ -53,11 +53,13 @@ def _layernorm_forward(x, delta, weight, bias, eps):
     n, c = x.shape
     residual = x if delta is None else empty((n, c), x.dtype)
     y, mean, rstd = empty((n, c), x.dtype), empty((n,), x.dtype), empty((n,), x.dtype)
+    ones = np.ones(c, x.dtype)
 
     def work(_, a, b):
         if delta is not None:
             np.add(x[a:b], delta[a:b], out=residual[a:b])
-        np.mean(residual[a:b], axis=1, out=mean[a:b])
+        np.matmul(residual[a:b], ones, out=mean[a:b])  # BLAS sums short rows faster
+        mean[a:b] /= c
         centred = np.subtract(residual[a:b], mean[a:b, None], out=y[a:b])
         variance = np.einsum("nc,nc->n", centred, centred, out=rstd[a:b])
         variance /= c
@@ -92,9 +94,9 @@ def residual_layernorm_backward(
         np.multiply(dy[a:b], xhat, out=g)
         np.matmul(ones, g, out=sums[0, i])
         np.matmul(ones, dy[a:b], out=sums[1, i])
+        xhat *= (g @ weight / c)[:, None]  # xhat * mean_C(dy * weight * xhat)
         np.multiply(dy[a:b], weight, out=g)
-        xhat *= (np.einsum("nc,nc->n", g, xhat) / c)[:, None]
-        g -= g.mean(axis=1, keepdims=True)
+        g -= (dy[a:b] @ weight / c)[:, None]
         g -= xhat
         np.multiply(g, rstd[a:b, None], out=dx[a:b])
         if dresidual is not None:

@@ -28,8 +28,8 @@ def attention_forward(qkv):
             scores = _scores(q[:, :, start:stop], k[:, :, :stop])
             denominators = _exponentials(scores, lse[group, heads, start:stop])
             values = np.matmul(scores, v[:, :, :stop], out=_like(q, stop - start, "values"))
-            values /= denominators[..., None]
-            out[group, start:stop, heads] = values.swapaxes(1, 2)
+            into = out[group, start:stop, heads].swapaxes(1, 2)
+            np.divide(values, denominators[..., None], out=into)
 
     _by_groups(b, h, t, work)
     return out, lse
@@ -43,8 +43,8 @@ def attention_backward(dout, qkv, out, lse):
     def work(group, heads):
         q, k, v = _heads_first(qkv[group, :, :, heads])
         q = np.multiply(q, 1 / sqrt(d), out=_like(q, t, "q"))
-        dq, dk, dv, do = (_like(q, t, name) for name in ("dq", "dk", "dv", "do"))
-        do[...] = dout[group, :, heads].swapaxes(1, 2)
+        dq, dk, dv = (_like(q, t, name) for name in ("dq", "dk", "dv"))
+        do = dout[group, :, heads].swapaxes(1, 2)
         delta = np.einsum("bthd,bthd->bht", dout[group, :, heads], out[group, :, heads])
         for start, stop in reversed(_query_blocks(t)):
             rows, keys = np.s_[:, :, start:stop], np.s_[:, :, :stop]
@@ -55,9 +55,9 @@ def attention_backward(dout, qkv, out, lse):
             _add_transposed_product(p, do[rows], dv[keys], first=stop == t)
             _add_transposed_product(dp, q[rows], dk[keys], first=stop == t)
             np.matmul(dp, k[keys], out=dq[rows])
-        dq *= 1 / sqrt(d)
         for i, gradient in enumerate((dq, dk, dv)):
-            dqkv[group, :, i, heads] = gradient.swapaxes(1, 2)
+            into = dqkv[group, :, i, heads].swapaxes(1, 2)
+            np.multiply(gradient, 1 / sqrt(d) if i == 0 else 1, out=into)
 
     _by_groups(b, h, t, work)
     return dqkv
