@@ -75,7 +75,8 @@ def record(run: Run, name: str) -> list[Path]:
     value = {
         "command": f"mlstack train --preset {name}",
         "date": date.today().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, no GPU",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"device {run.config.device}",
         "versions": f"Python {platform.python_version()}, NumPy {np.__version__}",
         "parameters": run.new_model().parameter_count(),
         "minutes": round((times[-1] - times[0]) / 60, 2),

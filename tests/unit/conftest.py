@@ -1,8 +1,10 @@
-"""The command line in this process, for the unit tests."""
+"""The command line in this process, and a trained tokenizer, for the unit tests."""
 
 import pytest
+from tokenizer_record import RECORDED, TEXTS
 
 from mlstack_lib import cli
+from mlstack_lib.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -15,3 +17,9 @@ def mlstack(capfd):
         return status, *capfd.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """A tokenizer trained as the recorded one was."""
+    return Tokenizer.train(TEXTS.values(), RECORDED["vocab_size"], RECORDED["special_tokens"])

@@ -1,26 +1,15 @@
 """Byte-pair encoding: which merges are learnt, how text is cut, and what training refuses."""
 
-import json
 import random
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from tokenizer_record import RECORDED, TEXTS
 
 from mlstack_lib import bpe
 from mlstack_lib.errors import BadInput
 from mlstack_lib.tokenizer import CharTokenizer, Tokenizer
-
-RECORDED = json.loads(
-    Path(__file__).with_name("recorded").joinpath("tokenizer.json").read_text(encoding="utf-8")
-)
-TEXTS = RECORDED["texts"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Tokenizer.train(TEXTS.values(), RECORDED["vocab_size"], RECORDED["special_tokens"])
 
 
 def random_words(rng, letters, n=60):

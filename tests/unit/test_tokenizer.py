@@ -1,26 +1,14 @@
 """Both tokenizers and the stream: ids, text that comes back, and what is refused."""
 
-import json
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizer_record import RECORDED, TEXTS
 
 from mlstack_lib import bpe
 from mlstack_lib.errors import BadInput
 from mlstack_lib.tokenizer import CharTokenizer, StreamDecoder, Tokenizer
-
-RECORDED = json.loads(
-    Path(__file__).with_name("recorded").joinpath("tokenizer.json").read_text(encoding="utf-8")
-)
-TEXTS = RECORDED["texts"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Tokenizer.train(TEXTS.values(), RECORDED["vocab_size"], RECORDED["special_tokens"])
-
 
 # What `tokenizers` does, from the recorded file --------------------------------------------------
 

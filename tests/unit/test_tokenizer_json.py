@@ -3,24 +3,14 @@
 import hashlib
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizer_record import RECORDED, TEXTS
 
 from mlstack_lib import bpe, tokenizer_json
 from mlstack_lib.errors import BadInput, CouldNotFinish
 from mlstack_lib.tokenizer import CharTokenizer, Tokenizer, load_tokenizer
-
-RECORDED = json.loads(
-    Path(__file__).with_name("recorded").joinpath("tokenizer.json").read_text(encoding="utf-8")
-)
-TEXTS = RECORDED["texts"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Tokenizer.train(TEXTS.values(), RECORDED["vocab_size"], RECORDED["special_tokens"])
 
 
 def document(tokenizer, folder):
