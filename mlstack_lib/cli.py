@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
                      "and tokenizer.json beside it")  # fmt: skip
     sub.add_argument("folder", type=Path, metavar="RUN")
 
+    _add_course(command)
     command("doctor", _doctor, "what this machine has, and what each missing part needs")
     sub = command(
         "bench", _bench, "measure the package on this machine, beside PyTorch if it is there"
@@ -114,6 +115,19 @@ def _add_train_and_generate(command) -> None:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--stop", help="a token to end at (default: the end-of-text token)")
     sub.add_argument("--no-cache", action="store_true", help="compute every window anew")
+
+
+def _add_course(command) -> None:
+    sub = command("start", _course, "copy a chapter to work/, where you may change it freely")
+    sub.add_argument("chapter", metavar="NN")
+    sub.add_argument("--fresh", action="store_true", help="a new copy; keeps the old one, renamed")
+
+    sub = command("check", _course, "say which exercises of a chapter are done")
+    sub.add_argument("chapter", metavar="NN")
+
+    sub = command("build", _course, "make the notebooks from chapters/src (for maintainers)")
+    sub.add_argument("chapters", nargs="*", metavar="NN", help="default: all")
+    sub.add_argument("--check", action="store_true", help="run nothing, name what is out of step")
 
 
 def _fields(rest: list[str]) -> dict[str, str]:
@@ -217,6 +231,12 @@ def _import(options) -> None:
 
 def _doctor(_) -> None:
     print(doctor.report())
+
+
+def _course(options) -> int | None:
+    from .course import commands  # here: it loads Jupyter, which no other command needs
+
+    return getattr(commands, options.command)(options)
 
 
 def _bench(options) -> None:

@@ -1,8 +1,9 @@
-"""What all tests share: a cache folder of their own, and a run that is small enough to repeat."""
+"""What all tests share: a cache folder of their own, a small run to repeat, and counts."""
 
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,25 @@ def finished(_finished, tmp_path) -> Path:
 def arguments(small):
     """arguments(**changes): the words of a command that sets every field as `small(**changes)`."""
     return lambda **changes: words_of(small(**changes))
+
+
+# ---- counts, said at the end ----
+
+_tallies: Counter = Counter()
+
+
+@pytest.fixture
+def tally(record_property):
+    """tally(what): the test, if it passes, counts as one `what` in the summary."""
+    return lambda what: record_property("tally", what)
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed:
+        _tallies.update(what for key, what in report.user_properties if key == "tally")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _tallies:
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(_tallies.items()))
+        terminalreporter.write_line(f"exercises: {counts}")

@@ -1,0 +1,128 @@
+"""One case of a check: what was given, what came, what was wanted, said in one line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .judging import Wrong
+
+
+class Case:
+    """A case of an exercise's check, and where to look if it fails.
+
+    given: the arguments in words ("x (2, 3) f32, seed 0"). look: a hint, not the answer. Both end
+    every message.
+    """
+
+    def __init__(self, given: str, look: str = ""):
+        self.given, self.look = given, look
+
+    def wrong(self, what: str) -> Wrong:
+        """The exception for `what`, with the case and the hint."""
+        hint = f" Look: {self.look}." if self.look else ""
+        return Wrong(f"{what}. Case: {self.given}.{hint}")
+
+    def require(self, fine: bool, what: str) -> None:
+        """Raise Wrong with `what` unless `fine`."""
+        if not fine:
+            raise self.wrong(what)
+
+    def call(self, mine: Callable, *args, **kwargs) -> Any:
+        """Return mine(*args); Wrong if that is None, or if an array or list given has changed."""
+        before = [_copy(arg) for arg in args]
+        result = mine(*args, **kwargs)
+        self.require(result is not None, "it returned None: is there a return?")
+        for position, (arg, kept) in enumerate(zip(args, before, strict=True)):
+            self.require(_same(arg, kept), f"it changed its argument {position}: work on a copy")
+        return result
+
+    def equal(self, got, want, name: str = "result", tolerance: float = 1e-9) -> None:
+        """Raise Wrong unless `got` is `want`: type, shape, dtype, and each number.
+
+        Numbers may differ by tolerance * max(1, |largest of want|). The message names the first
+        index that is wrong.
+        """
+        if isinstance(want, tuple):
+            self._equal_tuple(got, want, name, tolerance)
+        elif isinstance(want, np.ndarray):
+            self._equal_array(got, want, name, tolerance)
+        elif isinstance(want, float):
+            self._equal_number(got, want, name, tolerance)
+        else:
+            self.require(
+                type(got) is type(want) and got == want,
+                f"{name} is {_short(got)}, want {_short(want)}",
+            )
+
+    def _equal_tuple(self, got, want, name, tolerance):
+        self.require(
+            isinstance(got, tuple) and len(got) == len(want),
+            f"{name} is {_kind(got)}, want a tuple of {len(want)}",
+        )
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            self.equal(g, w, f"{name}[{i}]", tolerance)
+
+    def _equal_number(self, got, want, name, tolerance):
+        number = isinstance(got, float | int | np.number) or getattr(got, "shape", None) == ()
+        self.require(number and not isinstance(got, bool), f"{name} is {_kind(got)}, want a number")
+        off = abs(float(got) - want)
+        fine = off <= tolerance * max(1.0, abs(want)) or float(got) == want
+        self.require(fine, f"{name} is {_pair(got, want)}")
+
+    def _equal_array(self, got, want, name, tolerance):
+        self.require(
+            isinstance(got, np.ndarray | np.generic), f"{name} is {_kind(got)}, want an array"
+        )
+        self.require(
+            got.shape == want.shape, f"{name} has the shape {got.shape}, want {want.shape}"
+        )
+        self.require(
+            got.dtype == want.dtype, f"{name} has the dtype {got.dtype}, want {want.dtype}"
+        )
+        finite = np.abs(want[np.isfinite(want)]) if want.dtype.kind == "f" else np.abs(want)
+        allowed = tolerance * max(1.0, float(finite.max(initial=0)))
+        with np.errstate(invalid="ignore"):
+            fine = (np.abs(np.subtract(got, want, dtype=np.float64)) <= allowed) | (got == want)
+        if not fine.all():
+            at = tuple(map(int, np.argwhere(~fine)[0]))
+            where = f"{name}[{', '.join(map(str, at))}]" if at else name
+            count = f"; {np.count_nonzero(~fine)} of {fine.size} wrong" if fine.size > 1 else ""
+            raise self.wrong(f"{where} is {_pair(got[at], want[at])}{count}")
+
+
+def _copy(value):
+    return value.copy() if isinstance(value, np.ndarray | list | dict) else value
+
+
+def _same(a, b) -> bool:
+    if isinstance(a, np.ndarray):
+        return a.shape == b.shape and a.tobytes() == b.tobytes()
+    return a == b if isinstance(a, list | dict) else True
+
+
+def _kind(value) -> str:
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape}"
+    return f"of type {type(value).__name__}"
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _pair(got, want) -> str:
+    """`got, want WANT`, with as many digits as it takes to tell them apart."""
+    for digits in (4, 7, 10, 17):
+        texts = [_number(value, digits) for value in (got, want)]
+        if texts[0] != texts[1]:
+            break
+    return f"{texts[0]}, want {texts[1]}"
+
+
+def _number(value, digits: int) -> str:
+    value = value.item() if hasattr(value, "item") else value
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,74 @@
+"""Run a notebook as the tests do, and as Jupyter would: the same outputs every time."""
+
+import os
+import subprocess
+
+import nbclient
+import nbformat
+from nbclient.exceptions import CellExecutionError
+
+from ..errors import CouldNotFinish
+
+CELL_TIMEOUT = 120  # seconds
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def environment() -> dict[str, str]:
+    """The variables of a kernel whose outputs are stored or compared.
+
+    One BLAS thread and a fixed hash seed: steady times and digits. PYTEST_CURRENT_TEST would make
+    ipykernel lose what C code prints.
+    """
+    fixed = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    drop = {"PYTEST_CURRENT_TEST", "MPLBACKEND"}
+    return {k: v for k, v in os.environ.items() if k not in drop} | fixed
+
+
+def execute(cells: list, folder: str) -> list:
+    """Run the cells in a fresh kernel in `folder`; return them with counts and outputs.
+
+    Raises CouldNotFinish for a cell that raises, writes to stderr or takes too long.
+    """
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": folder}},
+    )
+    try:
+        client.execute(env=environment(), stderr=subprocess.DEVNULL)  # ipykernel's start-up notice
+    except (CellExecutionError, TimeoutError) as error:
+        raise CouldNotFinish(f"{_running(notebook)} failed:\n{error}") from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_clean(output, cell.id) for output in _joined(cell.outputs)]
+    return notebook.cells
+
+
+def _running(notebook) -> str:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    ran = [cell for cell in code if cell.get("execution_count")]
+    return f"cell {(ran or code)[-1].id}"
+
+
+def _joined(outputs: list) -> list:
+    """Neighbouring chunks of stdout as one: where the kernel cuts them depends on its timing."""
+    joined = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output.output_type == "stream" and before.get("name") == output.name:
+            before["text"] += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _clean(output, cell_id: str):
+    if output.output_type == "stream" and output.name == "stderr":
+        raise CouldNotFinish(f"cell {cell_id} wrote to stderr: {output.text}")
+    return output
