@@ -8,7 +8,6 @@ import ast
 import contextlib
 import io
 import linecache
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -20,25 +19,23 @@ from .judging import Verdict, exercises_of
 CHECKS = ("check", "use")
 
 
-def judge_cells(cells: list[tuple[str, str]], chapter: int) -> Iterator[Verdict]:
-    """The verdicts on a chapter's exercises, in order, as they come; cells are (id, source).
+def judge_cells(cells: list[tuple[str, str]], chapter: int) -> list[Verdict]:
+    """The verdicts on a chapter's exercises, in order; cells are (id, source).
 
-    An exercise that no cell checks is `[todo]`; one whose cell raises is `[no]` with the error.
+    If several cells check an exercise, the last one counts. One that no cell checks is `[todo]`;
+    one whose cell raises is `[no]` with the error.
     """
-    left = exercises_of(chapter)
+    names = exercises_of(chapter)
+    found = {name: Verdict(name, "todo", "no cell checks it") for name in names}
     namespace = {"__name__": "__main__"}
     for cell_id, source in needed_cells(cells):
         before = len(judging.verdicts)
         error = _run(f"<cell {cell_id}>", source, namespace)
-        for verdict in judging.verdicts[before:]:
-            if verdict.exercise in left:
-                left.remove(verdict.exercise)
-                yield verdict
-        for name in [name for name in left if error and name in source]:
-            left.remove(name)
-            yield Verdict(name, "no", f"its cell stops with {type(error).__name__}: {error}")
-    for name in left:
-        yield Verdict(name, "todo", "no cell checks it")
+        found |= {verdict.exercise: verdict for verdict in judging.verdicts[before:]}
+        for name in [name for name in names if error and f'"{name}"' in source]:
+            why = f"its cell stops with {type(error).__name__}: {error}"
+            found[name] = Verdict(name, "no", why)
+    return [found[name] for name in names]
 
 
 def code_cells(file: Path) -> list[tuple[str, str]]:
@@ -53,25 +50,32 @@ def code_cells(file: Path) -> list[tuple[str, str]]:
 def needed_cells(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The cells that call `check` or `use`, and those before them that they need, in order.
 
-    A cell that does not parse is needed by nothing; IPython's own syntax (`%magic`) is such.
+    A cell that does not parse is left out, as one with IPython's `%magic`, unless it has a check.
     """
-    kept, wanted = [], set()
-    for cell_id, source in reversed(cells):
-        try:
-            tree = ast.parse(source)
-        except SyntaxError as error:
-            tree = ast.parse(f"raise SyntaxError({str(error)!r})") if _mentions(source) else None
-        if tree is None:
-            continue
-        used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-        if used & set(CHECKS) or _mentions(source) or _defined(tree) & wanted:
-            kept.append((cell_id, source))
-            wanted |= used
-    return kept[::-1]
+    trees = {cell_id: _parsed(source) for cell_id, source in cells}
+    kept, wanted = set(), set(CHECKS)
+    while True:
+        found = {
+            cell_id
+            for cell_id, tree in trees.items()
+            if tree is not None and (_used(tree) & set(CHECKS) or _defined(tree) & wanted)
+        }
+        if found == kept:
+            return [cell for cell in cells if cell[0] in kept]
+        kept = found
+        wanted = {name for cell_id in kept for name in _used(trees[cell_id])}
 
 
-def _mentions(source: str) -> bool:
-    return any(f"{name}(" in source for name in CHECKS)
+def _parsed(source: str) -> ast.Module | None:
+    """The syntax tree of a cell; if it does not parse, None, or a stand-in if it has a check."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.parse("check") if any(f"{name}(" in source for name in CHECKS) else None
+
+
+def _used(tree: ast.Module) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _defined(tree: ast.Module) -> set[str]:

@@ -21,7 +21,8 @@ class Case:
     def wrong(self, what: str) -> Wrong:
         """The exception for `what`, with the case and the hint."""
         hint = f" Look: {self.look}." if self.look else ""
-        return Wrong(f"{what}. Case: {self.given}.{hint}")
+        end = "" if what.endswith("?") else "."
+        return Wrong(f"{what}{end} Case: {self.given}.{hint}")
 
     def require(self, fine: bool, what: str) -> None:
         """Raise Wrong with `what` unless `fine`."""

@@ -106,7 +106,7 @@ def judge(name: str, *mine: Callable) -> Verdict:
         return _unwritten(name, mine, error)
     except Exception as error:
         text = str(error).partition("\n")[0]
-        where = _line_of(mine, error) or " (when the check looked at what it gave)"
+        where = _line_of(mine, error) or " (in the check, which calls it as the task says)"
         return Verdict(name, "no", f"{type(error).__name__}: {text}{where}")
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from nbval import kernel
 from nbval.plugin import IPyNbCell
 
-from .kernel import environment
+from .kernel import NOT_COMPARED, environment
 
 _start_new_kernel = kernel.start_new_kernel
 cells: Counter = Counter()  # what was done with a cell -> how many
@@ -39,7 +39,7 @@ def pytest_runtest_logreport(report):
 def pytest_runtest_setup(item):
     if isinstance(item, IPyNbCell):
         tags = item.cell.metadata.get("tags", [])
-        exempt = "nbval-ignore-output" in tags
+        exempt = NOT_COMPARED in tags
         item.user_properties.append(("notebook cell", "only run" if exempt else "compared"))
 
 

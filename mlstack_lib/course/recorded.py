@@ -56,10 +56,13 @@ def caption(name: str) -> str:
     )
 
 
-def show_recorded(name: str) -> None:
-    """Show a recorded run in a notebook: its losses, what they are, and a sample of its text."""
-    display(Image(filename=str(FOLDER / f"{name}.png")))
-    print(caption(name))
+def show_recorded(name: str, figure: str) -> None:
+    """Show a recorded run in a notebook: its losses, what they are, and a sample of its text.
+
+    `figure` begins the caption: "Figure 0.2".
+    """
+    display(Image(filename=str(FOLDER / f"{name}.png"), width=640))
+    print(f"{figure}. Losses, learning rate and gradient norm of a recorded run.\n{caption(name)}")
     print(f"\n{load_recorded(name)['sample']}")
 
 
