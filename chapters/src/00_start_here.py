@@ -2,9 +2,10 @@
 # # 00 Start here
 #
 # In this course you build a whole machine-learning stack yourself: tensors, automatic differentiation,
-# LayerNorm, AdamW, a tokenizer and a Transformer; then the same operations as CUDA C and as WGSL
-# kernels; and at the end you train a Transformer of twelve million parameters on the kernels you wrote.
-# You need Python and a laptop. No GPU.
+# LayerNorm, AdamW, a tokenizer and a Transformer, the kind of network behind programs that write; then the
+# same operations as **kernels**, small functions for graphics processors, in the languages CUDA C and WGSL;
+# and at the end you train a Transformer of twelve million parameters on the kernels you wrote. You need not
+# know any of these names yet. You need Python and a laptop; the chapters that are here need no GPU.
 #
 # **What you build.** Three functions of one line each, to see how exercises work.
 #
@@ -31,11 +32,14 @@ figures.style()
 # ## 1. Run cells
 #
 # This page is a **notebook**: text, and **cells** of Python. Click into a cell and press Shift+Enter: it
-# runs, what it prints appears below it, and the next cell is chosen. Run the cell above now, then go on
-# downwards. Cells share their variables, so the order matters. If something looks wrong, do what always
-# works: *Run*, then *Restart Kernel and Run All Cells*. It forgets everything and runs the page from the
-# top. Every chapter of this course runs that way without an error, also while its exercises are
-# still empty.
+# runs, what it prints appears below it, and the next cell is chosen. Beside it stands `[*]` while it is
+# running, then a number. Run the cell above now (it prints nothing), then go on downwards. Outputs are
+# stored in the page: what you see before you run anything is what the code gave when it was written.
+#
+# Cells share their variables, so the order matters. If something looks wrong, do what always works: *Run*,
+# then *Restart Kernel and Run All Cells*. (There, "kernel" is the Python process behind this page.) It
+# forgets everything and runs the page from the top. Every chapter of this course runs that way without an
+# error, also while its exercises are still empty.
 #
 # ## 2. What you will build
 #
@@ -46,15 +50,16 @@ show(draw_stack(), "Figure {figure:stack}. The stack from the machine up. Chapte
      "working stack on NumPy; 08 to 14 replace its kernels by your own for GPUs.")  # fmt: skip
 
 # %% [markdown] id="stack-after"
-# Figure {figure:stack} is also the order of the chapters, from tensors upwards; the README says which of
-# them are there and which are planned. Each builds on the ones before, but needs only their ideas: where
-# you left an exercise open, the later cells use the course's own function.
+# The numbers are the order to go in; the README says which chapters are there and which are planned. Each
+# builds on the ones before, but needs only their ideas: where you left an exercise open, the later cells
+# use the course's own function.
 #
 # ## 3. What comes out
 #
 # The finished code is a small package, `mlstack_lib`. With it, one command trains a Transformer of 0.9
-# million parameters on a laptop's processor. This is a run of that command, recorded once. The upper
-# curves are how badly it predicts the next piece of text, less is better; the others wait for chapter 05.
+# million parameters on a laptop's processor, on the source files of Python itself (python-stdlib). This is a
+# run of that command, recorded once. The upper curves say how badly it predicts the next piece of text, less
+# is better; their units come in chapters 03 and 06, the lower curves in chapter 05.
 
 # %% id="trained-model"
 show_recorded("laptop", "Figure {figure:run}")
@@ -86,7 +91,8 @@ double_ = use("0.1 double", double, given.double)
 
 # %% [markdown] id="double-after"
 # `[todo]` means: not written yet. Replace the two lines below the description by `return 2 * x`, run the
-# cell, then run the check again: it says `[ok]`.
+# cell, then run the check again: it says `[ok]`. Still `[todo]`? Then the cell with your function was not
+# run, or stopped with a red error. (Its first line says where the course keeps its own version; leave it.)
 #
 # `use` also gives back a function: yours if it is right, else the course's own. That is why the next cell
 # works in either case. Later cells always use the name with the underscore.
@@ -97,8 +103,8 @@ print(double_(21))
 # %% [markdown] id="mean"
 # ### Exercise 0.2: mean
 #
-# Sometimes the code is there, and wrong. `mean(numbers)` should return the mean of a list, and does not
-# always. What does the check say?
+# Sometimes the code is there, and wrong. `mean_wrong(numbers)` should return the mean of a list of at least
+# one number. What does the check say? (`check` only says; `use` also gives a function.)
 
 
 # %% id="mean-try"
@@ -159,7 +165,9 @@ print(row_sums_(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])))
 # In a terminal, in the repository's folder:
 #
 # - `mlstack start 01` copies chapter 01 to the folder `work/`, which belongs to you: updates of the course
-#   never touch it, and nothing is ever written over.
+#   never touch it, and nothing is ever written over. The copy has no outputs, so that you can predict them
+#   before you run a cell; do so wherever a chapter asks. For this page it does not matter; begin every
+#   other chapter with this command.
 # - `mlstack check 01` says which exercises of your copy are done, within seconds.
 # - `solutions/` holds every chapter solved. Look there after you have tried, or to go on.
 #
@@ -172,7 +180,7 @@ print(row_sums_(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])))
 print(doctor.report())
 
 # %% [markdown] id="numbers"
-# Numbers that a chapter prints should be the ones stored in it. In the last digit they can differ: another
+# The numbers that you get should be those stored in the chapter. In the last digit they can differ: another
 # processor adds in another order, and rounding then falls differently. So the chapters print few digits
 # and, where they can, only whether a claim holds.
 #

@@ -1,12 +1,12 @@
 # %% [markdown] id="title"
 # # 02 Let the computer differentiate
 #
-# A network learns by changing each of its numbers a little, in the direction that lowers the loss. For
-# that it must know, for every number, how the loss reacts to it. A model of this course has twelve
-# million numbers; this chapter finds all their slopes in about the time of computing the loss twice.
+# A network learns by changing each of its numbers a little, so that its **loss**, one number that says
+# how wrong it is, goes down. For that it must know how the loss reacts to each of them. A model of this
+# course has twelve million numbers; this chapter finds all their slopes in one pass backwards.
 #
 # **What you build.** An automatic differentiator of about 40 lines: a `Value` that remembers what it
-# was made from, `backward`, and the operations that a small network needs. You end by training one.
+# was made from, `backward`, and the operations of a small network. You end by training that network.
 #
 # **What you can do afterwards.** You can
 # - measure a slope, and say why a smaller step is not always better;
@@ -49,8 +49,8 @@ for h in [1.0, 0.1, 0.01, 0.001]:
     print(f"h = {h:5}   ({f(1.5 + h):.6f} - {f(1.5):.6f}) / h = {(f(1.5 + h) - f(1.5)) / h:.4f}")
 
 # %% [markdown] id="slope-central"
-# Measured from $x$ to $x + h$, the answer leans to that side. The **central difference** measures from
-# $x - h$ to $x + h$ and leans to neither.
+# All four answers are too large: measured from $x$ to $x + h$, they lean to that side, where this graph is
+# steeper. The **central difference** measures from $x - h$ to $x + h$ and leans to neither.
 #
 # ### Exercise 2.1: slope
 #
@@ -74,8 +74,7 @@ slope_ = use("2.1 slope", slope, given.slope)
 # %% [markdown] id="slope-after"
 # The cells below use `slope_`: your function once it is right, until then the course's own.
 #
-# **Predict before you run.** The error shrinks with $h$. Does it go on shrinking for ever? Where
-# would you stop?
+# **Predict before you run.** Which $h$ gives the smallest error, for each of the two ways?
 
 # %% id="step-size"
 steps = 10.0 ** np.arange(-12, 0.1, 0.5)
@@ -87,15 +86,15 @@ axes.loglog(steps, one_side, marker="o", ms=3, label="from x to x + h")
 axes.loglog(steps, central, marker="s", ms=3, label="from x - h to x + h")
 axes.set(xlabel="step h", ylabel="error of the slope")
 axes.legend()
-show(figure, "Figure {figure:step}. Error of the measured slope by step size. It falls to the left "
-     "at first, then rises again; the central difference reaches a far smaller error.")  # fmt: skip
+show(figure, "Figure {figure:step}. Error of the measured slope of f at 1.5 by step size, for "
+     "the two ways to measure; both axes are logarithmic.")  # fmt: skip
 
 # %% [markdown] id="step-size-why"
-# Going left in figure {figure:step}, the error falls at first, because the graph is straighter over a
-# short run: with $h$ on one side, with $h^2$ in the central difference. Then it rises, and this is not
-# about $f$ at all. A float64 keeps 16 digits. If $h$ is $10^{-12}$, then $f(x + h)$ and $f(x - h)$ agree
-# in about 12 of them; 4 digits of the difference are left. A smaller step does not help; near
-# $h = 10^{-5}$ the two errors balance.
+# Go left in figure {figure:step}. The error falls at first: a step ten times smaller makes it 10 times
+# smaller on one side, 100 times in the central difference. Then it rises, and this is not about $f$ at all.
+# A float64 keeps 16 digits. If $h$ is $10^{-12}$, then $f(x + h)$ and $f(x - h)$ agree in about 12 of them;
+# 4 digits of the difference are left. So a smaller step does not always help: for the central difference,
+# the two errors balance near $h = 10^{-5}$.
 #
 # Why not train with measured slopes? Each number of the network needs its own measurement, which
 # computes the loss twice: 24 million losses for one step of the large model. We want all slopes from
@@ -103,8 +102,8 @@ show(figure, "Figure {figure:step}. Error of the measured slope by step size. It
 #
 # ## 2. The chain rule, by hand
 #
-# A long computation is a chain of short steps, and the slope of each short step is easy. Let a
-# network of one number predict $p = w x + b$, and let its loss be $(p - y)^2$:
+# A long computation is a chain of short steps, and the slope of each short step is easy. Let the smallest
+# network predict $p = w x + b$ from $x$; it should have been $y$. Let its loss be $(p - y)^2$:
 
 # %% id="chain-forward"
 w, x, b, y = 2.0, 3.0, -1.0, 4.0
@@ -153,7 +152,7 @@ print(f"measured:          slope for w {w_slope:.4f}, for b {b_slope:.4f}")
 
 # %% id="add-pair"
 def add(a, b):
-    return a + b, lambda g: (g, g)
+    return a + b, lambda g: (g, g)  # the pair needs its parentheses
 
 
 value, vjp = add(2.0, 5.0)
@@ -165,7 +164,7 @@ print("value:", value, "  a gradient of 10 becomes", vjp(10.0))
 # Write `multiply(a, b)` in the same form.
 #
 # - `a`, `b`: numbers. Returns `a * b` and a function of one number `g` that returns a pair.
-# - Example: with `value, vjp = multiply(3.0, -2.0)`, `value` is `-6.0` and `vjp(1.0)` is `(-2.0, 3.0)`.
+# - Example: with `value, vjp = multiply(3.0, -2.0)`, `value` is `-6.0` and `vjp(10.0)` is `(-20.0, 30.0)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -181,7 +180,7 @@ multiply_ = use("2.2 multiply", multiply, given.multiply)
 
 # %% [markdown] id="value-class"
 # Now the bookkeeping. A `Value` holds the number, the **parents** that it was made from, and the vjp
-# that sends its gradient to them. `order` counts the values as they are made; you will see what for.
+# that sends its gradient to them. `order` numbers the values as they are made; you will see what for.
 # `op` turns a function of plain numbers into one of Values.
 
 # %% id="value-quote"
@@ -191,7 +190,7 @@ multiply_ = use("2.2 multiply", multiply, given.multiply)
 # quote mlstack_lib/course/exercises/chapter_02.py:op
 
 # %% id="op-use"
-add, multiply_op = op(add), op(multiply_)
+plus, times = op(add), op(multiply_)
 
 w, x, b = Value(2.0, name="w"), Value(3.0, name="x"), Value(-1.0, name="b")
 prediction = w * x + b
@@ -228,7 +227,18 @@ print("by backward_v1:", x.grad, "  measured:", round(slope_(lambda x: x * x, 3.
 # the first. If $x$ moves, both uses move: gradients that arrive at one value must be **added**.
 #
 # So replace `=` by `+=`, and try a graph where a value in the *middle* is used twice, the **diamond**:
-# $b = a + a$, then $c = b + b$. Clearly $c = 4a$, so the slope is 4.
+# $b = a + a$, then $c = b + b$.
+
+# %% id="diamond-figure"
+a = Value(1.0, name="a")
+b = a + a
+c = b + b
+b.name, c.name = "b", "c"
+show(draw_graph(c, gradients=False), "Figure {figure:diamond}. The diamond: a is used twice to make "
+     "b, and b twice to make c. Gradients go against the arrows.")  # fmt: skip
+
+# %% [markdown] id="diamond-predict"
+# Clearly $c = 4a$, so the slope is 4. **Predict before you run:** what does the version with `+=` say?
 
 
 # %% id="recursion-v2"
@@ -239,14 +249,11 @@ def backward_v2(value, gradient):
             backward_v2(parent, parent_gradient)
 
 
-a = Value(1.0, name="a")
-b = a + a
-c = b + b
 backward_v2(c, 1.0)
 print("slope of c for a, by backward_v2:", a.grad)
 
 # %% [markdown] id="diamond"
-# Six! Follow it with a finger. $c$ calls $b$ with 1; $b$ holds 1 and passes 1 along each of its two
+# Six. Follow it with a finger in figure {figure:diamond}. $c$ calls $b$ with 1; $b$ holds 1 and passes 1 along each of its two
 # arrows, so $a$ holds 2. Then $c$ calls $b$ again; $b$ now holds 2 and passes **2** along each arrow: the
 # first 1 is sent twice. Passing on only what is new, `value.vjp(gradient)`, is right, but look what it
 # costs when diamonds follow each other:
@@ -272,15 +279,7 @@ for depth in [1, 5, 10, 15]:
 # The cure for all of this: visit every value **once**, and only when its gradient is **complete**, after
 # everything it was used in. Such an order is called a **topological order**, and we have one for free: a
 # value is always made after its parents, so the newest first, by `order`, is one.
-
-# %% id="diamond-figure"
-values = sorted(given.reachable(c), key=lambda value: value.order, reverse=True)
-for value, name in zip(values, "cba", strict=True):
-    value.name = name
-show(draw_graph(c, gradients=False), "Figure {figure:diamond}. The diamond: a is used twice to make "
-     "b, and b twice to make c. Going back, b must have received both gradients before it passes on.")  # fmt: skip
-
-# %% [markdown] id="backward"
+#
 # ### Exercise 2.3: backward
 #
 # To go through the values we need to find them: `reachable`, below, keeps a list of values still to
@@ -289,8 +288,9 @@ show(draw_graph(c, gradients=False), "Figure {figure:diamond}. The diamond: a is
 # Write `backward(root)`: afterwards the `grad` of every Value that `root` was made from is the slope of
 # `root` for it.
 #
-# - `root`: a Value. All gradients are 0.0 before. Returns nothing.
+# - `root`: a Value. All gradients are 0.0 before; that of `root` becomes 1. Returns nothing.
 # - The values without parents have no vjp; nothing is passed on from them.
+# - A loop, no recursion: a graph may have thousands of values.
 #
 # <details><summary>Hint 1: the plan</summary>
 #
@@ -333,10 +333,11 @@ show(draw_graph(loss), "Figure {figure:graph}. The loss (w x + b - y)^2 as a gra
 # is: if it is an array, and each vjp sends back an array of its parent's shape, all works as it is.
 #
 # What is the gradient of an array? One slope of the loss for each of its elements, so an array of the
-# **same shape**. What is the slope of an operation from $n$ numbers to $m$ numbers? A table of $m \times n$
+# **same shape**. (The root stays one number.) What is the slope of an operation from $n$ numbers to $m$ numbers? A table of $m \times n$
 # slopes, the **Jacobian**. The vjp multiplies a gradient (a vector) with it: it is the
 # **vector-Jacobian product**. It never needs to make the table. For `np.tanh` on 1,000 numbers the
-# table would have a million entries, nearly all 0; the vjp is one line:
+# table would have a million entries, nearly all 0, since each result depends on one number only. The vjp is
+# one line. (tanh is a smooth step from -1 to 1; its slope is $1 - \tanh^2$.)
 
 
 # %% id="tanh"
@@ -379,9 +380,9 @@ print("value", value.round(3), "  vjp of ones", vjp(np.ones(3))[0].round(3))
 matmul_ = use("2.4 matmul", matmul, given.matmul)
 
 # %% [markdown] id="unbroadcast"
-# **Broadcasting.** A layer adds a bias of shape (N,) to every row of an (M, N) array. Forwards, NumPy
-# stretches the bias: each element is used $M$ times. Backwards, the gradient that arrives has the shape
-# (M, N), and the bias wants (N,). You know what to do with a value that was used many times: add.
+# **Broadcasting.** A network often adds one row of numbers, the **bias** (N,), to every row of an (M, N) array.
+# Forwards, NumPy stretches the bias: each element is used $M$ times. Backwards, the gradient that arrives has
+# the shape (M, N), and the bias wants (N,). You know what to do with a value that was used many times: add.
 #
 # ### Exercise 2.5: unbroadcast
 #
@@ -390,12 +391,13 @@ matmul_ = use("2.4 matmul", matmul, given.matmul)
 #
 # - `gradient`: an array; `shape`: a tuple that broadcasts to `gradient.shape`. Returns an array of `shape`.
 # - Broadcasting does two things: it puts new axes **in front**, and it stretches axes of size 1.
-#   Both are to be undone. `(4, 3)` for an argument `(3,)`; `(2, 4, 3)` for `(1, 3)`; `(5, 2)` for `()`.
+#   Both are to be undone. Example: `unbroadcast(np.ones((4, 3)), (3,))` is `[4.0, 4.0, 4.0]`; other pairs are
+#   `(2, 4, 3)` and `(1, 3)`, `(5, 2)` and `()`.
 #
 # <details><summary>Hint</summary>
 #
 # First `gradient.sum(axis=tuple(range(extra)))`, where `extra` is how many axes there are too many. Then
-# sum, with `keepdims=True`, over the axes whose size in `shape` is 1.
+# sum, with `keepdims=True`, over the axes whose size in `shape` is 1. (`axis=()` sums over nothing.)
 #
 # </details>
 
@@ -430,7 +432,7 @@ def add_arrays(a, b):
 #
 # <details><summary>Hint</summary>
 #
-# `above = x.copy()`, then `above[index] += h`. The same below.
+# `above, below = x.copy(), x.copy()`; then `above[index] += h`, and the other way below.
 #
 # </details>
 
@@ -465,7 +467,8 @@ for name, cotangent in [("ones", np.ones(5)), ("random", rng.standard_normal(5))
 #
 # ## 8. Your engine trains a network
 #
-# Two rings of points: can a network tell the inner from the outer? No straight line can.
+# A disc of points and a ring around it: can a network tell which of the two a point is in? No straight line
+# can.
 
 
 # %% id="data"
@@ -481,9 +484,10 @@ points, labels = rings(np.random.default_rng(0))
 print("points", points.shape, "  labels", labels.shape)
 
 # %% [markdown] id="loss"
-# The network: two numbers in, 16 hidden ones, one score out; a positive score says "ring". The loss of
-# a point with label $t = \pm 1$ and score $s$ is $\log(1 + e^{-ts})$: nearly 0 for a confident right answer,
-# nearly $-ts$ for a confident wrong one. Its slope for $s$ is $-t / (1 + e^{ts})$.
+# Each point has a **label** $t$: -1 in the disc, +1 in the ring. The network: two numbers in, 16 in the
+# middle, and one **score** $s$ out; a positive score says "ring". The loss cannot be the count of
+# mistakes, whose slope is 0 nearly everywhere. Take $\log(1 + e^{-ts})$: nearly 0 for a confident right
+# answer, nearly $-ts$ for a confident wrong one. Its slope for $s$ is $-t / (1 + e^{ts})$.
 
 
 # %% id="loss-op"
@@ -499,7 +503,8 @@ want = numerical_gradient_(lambda s: logistic_loss(s)[0], scores, 1.0)
 print("the vjp is right:", np.allclose(logistic_loss(scores)[1](1.0)[0], want, atol=1e-8))
 
 # %% id="network-code"
-# the four operations as ops of Values, and a network composed of them
+# The four operations as ops of Values, and a network composed of them. Without tanh in between, two
+# matrix products would be no more than one: a straight line.
 matmul_op, add_op, tanh_op, loss_op = op(matmul_), op(add_arrays), op(tanh), op(logistic_loss)
 
 
@@ -508,15 +513,17 @@ def network(x, w1, b1, w2, b2):
     return add_op(matmul_op(hidden, w2), b2)  # (N, 1)
 
 
-rng = np.random.default_rng(0)
-sizes = {"w1": (2, 16), "b1": (16,), "w2": (16, 1), "b2": (1,)}
-parameters = [Value(0.5 * rng.standard_normal(shape), name=name) for name, shape in sizes.items()]
-print("parameters:", sum(parameter.data.size for parameter in parameters))
+def new_parameters(rng):
+    sizes = {"w1": (2, 16), "b1": (16,), "w2": (16, 1), "b2": (1,)}
+    return [Value(0.5 * rng.standard_normal(size), name=name) for name, size in sizes.items()]
+
+
+print("parameters:", sum(p.data.size for p in new_parameters(np.random.default_rng(0))))
 
 # %% [markdown] id="loop"
-# A training step: forwards, backwards, then move each parameter a little **against** its gradient, for
-# the gradient points to where the loss grows. Before each backward pass the gradients are set to zero,
-# since `backward` adds to what is there.
+# A training step: forwards, which makes a new graph; backwards; then move each parameter a little **against**
+# its gradient, for the gradient points to where the loss grows. `rate` says how little. Before each backward
+# pass the parameters' gradients are set to zero, since `backward` adds to what is there.
 
 
 # %% id="loop-code"
@@ -531,6 +538,7 @@ def step(rate):
     return float(loss.data)
 
 
+parameters = new_parameters(np.random.default_rng(0))
 losses = [step(rate=1.0) for _ in range(400)]
 print("loss at first", round(losses[0], 2), "  after 400 steps below 0.1:", losses[-1] < 0.1)
 right = (network(points, *parameters).data * labels > 0).mean()
@@ -546,23 +554,26 @@ left.contourf(xx, yy, surface, levels=[-99, 0, 99], colors=["#cfe3f1", "#f7ddc9"
 for label, marker, name in [(-1, "o", "inner"), (1, "^", "ring")]:
     chosen = points[labels[:, 0] == label]
     left.scatter(*chosen.T, s=10, marker=marker, label=name)
-left.set(aspect="equal", xlabel="first number", ylabel="second number")
-left.legend(loc="upper right", frameon=True)
+left.set(aspect="equal", xlabel="first number", ylabel="second number", ylim=(-2.5, 3.2))
+left.legend(loc="upper right", ncols=2)
 right.plot(losses)
-right.set(xlabel="training step", ylabel="loss (nats)", ylim=0)
+right.set(xlabel="training step", ylabel="loss", ylim=0)
 show(figure, "Figure {figure:boundary}. Left: the points, and where the trained network says inner "
      "or ring: a closed curve between the two. Right: its loss during training.")  # fmt: skip
 
 # %% [markdown] id="package"
 # ## 9. The same in the package
 #
-# `mlstack_lib` works as yours does. Its `Tensor` is your `Value`; its `op` takes a function that returns
-# `(value, vjp)`; and this is its `backward`:
+# `mlstack_lib` works as yours does; its `op` takes a function that returns `(value, vjp)`. Your `Value` is cut in
+# two there: a `Tensor` holds the number; its `node` holds parents, vjp and order, since one operation can
+# have several results (`outputs`, numbered by `index`). A Tensor made by no operation is a **leaf**. Its
+# `backward`:
 #
 # quote mlstack_lib/autograd.py:backward
 #
-# What is new saves memory: gradients on their way are kept in `pending`, only those of leaves stay; and
-# a node that was visited forgets its vjp, which frees the arrays it holds. One network, two engines:
+# Line by line it is yours, sorted by order, newest first. What is new saves memory: gradients on their way
+# are kept in `pending`, only those of leaves stay; and a node that was visited forgets its vjp, which frees
+# the arrays it holds. One network, two engines:
 
 # %% id="package-code"
 tensors = [ml.tensor(parameter.data.copy(), requires_grad=True) for parameter in parameters]
@@ -597,18 +608,18 @@ for mine, theirs in zip(parameters, tensors, strict=True):
 #
 # </details>
 #
-# 2. Training needs more memory than computing the loss alone. What for?
+# 2. You call `backward_` twice on one graph without setting gradients to zero. Why is the result not even
+#    twice the right one?
 # <details><summary>Answer</summary>
 #
-# For what the vjps remember. `tanh` keeps its result, `matmul` both arguments, until the backward pass has
-# used them. Chapter 12 is about an operation that computes its large intermediate result a second time
-# rather than keep it.
+# The values in the middle still hold their first gradient, and pass it on again with the second. In the diamond
+# `a.grad` is 4 at first, then 12. A training step makes a new graph, so only the parameters need the zero.
 #
 # </details>
 #
-# **On your own.** Write `divide` and `exp` as value and vjp, test them with `numerical_gradient` and a random
-# cotangent, and train the network with another loss: $(s - t)^2$. Which of the two gives the higher
-# accuracy after 50 steps?
+# **On your own.** Write `divide` and `exp` as value and vjp, and test them with `numerical_gradient` and a random
+# cotangent. Then train the network with another loss, the mean of $(s - t)^2$; try the rates 1, 0.3 and 0.1.
+# One of them diverges. Which loss puts more points on the right side after 50 steps?
 #
 # **Further reading.**
 # - A. G. Baydin and others, *Automatic Differentiation in Machine Learning: a Survey*, JMLR 18, 2018: what

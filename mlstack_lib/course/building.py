@@ -58,6 +58,15 @@ def notebook_text(chapter: Chapter, cells: list) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
+def without_outputs(file: Path) -> str:
+    """The text of a notebook as nobody has run it."""
+    notebook = nbformat.read(file, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return nbformat.writes(notebook) + "\n"
+
+
 def sealed(notebook) -> bool:
     """Whether a notebook is as the builder wrote it."""
     return notebook.metadata.get("mlstack", {}).get("seal") == _seal(notebook.cells)

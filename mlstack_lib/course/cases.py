@@ -1,6 +1,7 @@
 """One case of a check: what was given, what came, what was wanted, said in one line."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -18,24 +19,35 @@ class Case:
     def __init__(self, given: str, look: str = ""):
         self.given, self.look = given, look
 
-    def wrong(self, what: str) -> Wrong:
-        """The exception for `what`, with the case and the hint."""
-        hint = f" Look: {self.look}." if self.look else ""
+    def wrong(self, what: str, look: bool = True) -> Wrong:
+        """The exception for `what`, with the case and, where it can help, the hint."""
         end = "" if what.endswith("?") else "."
-        return Wrong(f"{what}{end} Case: {self.given}.{hint}")
+        return Wrong(f"{what}{end} {self._where(look)}")
 
-    def require(self, fine: bool, what: str) -> None:
+    def _where(self, look: bool = True) -> str:
+        end = "" if self.look.endswith("?") else "."
+        return f"Case: {self.given}." + f" Look: {self.look}{end}" * bool(look and self.look)
+
+    def require(self, fine: bool, what: str, look: bool = True) -> None:
         """Raise Wrong with `what` unless `fine`."""
         if not fine:
-            raise self.wrong(what)
+            raise self.wrong(what, look)
 
     def call(self, mine: Callable, *args, **kwargs) -> Any:
-        """Return mine(*args); Wrong if that is None, or if an array or list given has changed."""
+        """Return mine(*args); Wrong if that is None, or if an array or list given has changed.
+
+        An exception of `mine` goes on, with the case as a note.
+        """
         before = [_copy(arg) for arg in args]
-        result = mine(*args, **kwargs)
-        self.require(result is not None, "it returned None: is there a return?")
+        try:
+            result = mine(*args, **kwargs)
+        except Exception as error:
+            error.add_note(self._where())
+            raise
+        self.require(result is not None, "it returned None: is there a return?", look=False)
         for position, (arg, kept) in enumerate(zip(args, before, strict=True)):
-            self.require(_same(arg, kept), f"it changed its argument {position}: work on a copy")
+            what = f"it changed {_parameter(mine, position)}: work on a copy"
+            self.require(_same(arg, kept), what, look=False)
         return result
 
     def equal(self, got, want, name: str = "result", tolerance: float = 1e-9) -> None:
@@ -60,21 +72,22 @@ class Case:
         self.require(
             isinstance(got, tuple) and len(got) == len(want),
             f"{name} is {_kind(got)}, want a tuple of {len(want)}",
+            look=False,
         )
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             self.equal(g, w, f"{name}[{i}]", tolerance)
 
     def _equal_number(self, got, want, name, tolerance):
         number = isinstance(got, float | int | np.number) or getattr(got, "shape", None) == ()
-        self.require(number and not isinstance(got, bool), f"{name} is {_kind(got)}, want a number")
+        number = number and not isinstance(got, bool)
+        self.require(number, f"{name} is {_kind(got)}, want a number", look=False)
         off = abs(float(got) - want)
         fine = off <= tolerance * max(1.0, abs(want)) or float(got) == want
         self.require(fine, f"{name} is {_pair(got, want)}")
 
     def _equal_array(self, got, want, name, tolerance):
-        self.require(
-            isinstance(got, np.ndarray | np.generic), f"{name} is {_kind(got)}, want an array"
-        )
+        array = isinstance(got, np.ndarray | np.generic)
+        self.require(array, f"{name} is {_kind(got)}, want an array", look=False)
         self.require(
             got.shape == want.shape, f"{name} has the shape {got.shape}, want {want.shape}"
         )
@@ -100,6 +113,14 @@ def _same(a, b) -> bool:
     if isinstance(a, np.ndarray):
         return a.shape == b.shape and a.tobytes() == b.tobytes()
     return a == b if isinstance(a, list | dict) else True
+
+
+def _parameter(function: Callable, position: int) -> str:
+    """What the function calls its argument."""
+    try:
+        return f"`{list(signature(function).parameters)[position]}`"
+    except (TypeError, ValueError, IndexError):
+        return f"argument {position + 1}"
 
 
 def _kind(value) -> str:

@@ -1,12 +1,13 @@
 """The commands `start`, `check` and `build`, which work in a clone of the repository."""
 
-import shutil
 import time
 from datetime import datetime
 from pathlib import Path
 
 from ..errors import BadInput
+from ..files import write_text
 from . import answers, building
+from .building import without_outputs
 from .source import Chapter, chapters
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,10 @@ def _work_copy(chapter: Chapter) -> Path:
 
 
 def start(options) -> None:
-    """Copy the unsolved chapter to work/; a copy that is there is never written over."""
+    """Copy the unsolved chapter to work/, without outputs, so that there is something to predict.
+
+    A copy that is there is never written over.
+    """
     chapter = _chapter(_number(options.chapter))
     source, target = chapter.notebook("chapters"), _work_copy(chapter)
     if target.exists() and options.fresh:
@@ -42,7 +46,7 @@ def start(options) -> None:
         print(f"{target} is there already; go on with it, or start anew with --fresh")
     else:
         target.parent.mkdir(exist_ok=True)
-        shutil.copy(source, target)
+        write_text(target, without_outputs(source))
         print(f"copied {source.relative_to(ROOT)} to {target}")
     print(f'open it: python -m jupyterlab "{target}"')
 

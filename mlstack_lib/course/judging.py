@@ -107,7 +107,8 @@ def judge(name: str, *mine: Callable) -> Verdict:
     except Exception as error:
         text = str(error).partition("\n")[0]
         where = _line_of(mine, error) or " (in the check, which calls it as the task says)"
-        return Verdict(name, "no", f"{type(error).__name__}: {text}{where}")
+        notes = "".join(f". {note}" for note in getattr(error, "__notes__", []))
+        return Verdict(name, "no", f"{type(error).__name__}: {text}{where}{notes}")
 
 
 def _unwritten(name: str, mine: tuple, error: NotImplementedError) -> Verdict:

@@ -35,7 +35,7 @@ def test_each_exercise_gets_its_verdict_also_where_a_cell_fails_or_is_gone():
 def test_an_error_in_a_solution_names_its_line():
     cells = ("a", "def double(x):\n    y = x\n    return y + z"), ("b", "mean = min")
     assert judged(*cells)[0] == (
-        "[no] 0.1 double: NameError: name 'z' is not defined (line 3 of double)"
+        "[no] 0.1 double: NameError: name 'z' is not defined (line 3 of double). Case: x = 3.0."
     )
 
 

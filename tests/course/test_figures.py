@@ -60,7 +60,7 @@ def test_a_graph_says_name_value_and_gradient_of_every_value_once():
     backward(root)
     said = texts(draw_graph(root))
     assert sorted(s for s in said if s) == [
-        "add\n12\ngrad 1", "multiply\n6\ngrad 2", "w\n2\ngrad 6", "x\n3\ngrad 4",
+        "multiply\n6\ngrad 2", "plus\n12\ngrad 1", "w\n2\ngrad 6", "x\n3\ngrad 4",
     ]  # fmt: skip
     arrows = [s for s in said if not s]
     assert len(arrows) == 4  # w, x into the product; the product twice into the sum

@@ -66,16 +66,15 @@ def helper(x):
          "delete it"),
         (replaced_but_for_the_raise, "[no] 99.1 square: the line `raise NotImplementedError` is "
          "still there: delete it"),
-        (lambda x: None, "[no] 99.1 square: it returned None: is there a return? Case: x = 3. "
-         "Look: multiply it with itself."),
+        (lambda x: None, "[no] 99.1 square: it returned None: is there a return? Case: x = 3."),
         (lambda x: 2 * x, "[no] 99.1 square: result is 6, want 9. Case: x = 3. "
          "Look: multiply it with itself."),
         (failing, "[no] 99.1 square: ZeroDivisionError: float division by zero (line 3 of "
-         "failing)"),
+         "failing). Case: x = 3. Look: multiply it with itself."),
         (failing_deeper, "[no] 99.1 square: IndexError: list index out of range (line 2 of "
-         "helper)"),
+         "helper). Case: x = 3. Look: multiply it with itself."),
         (7, "[no] 99.1 square: TypeError: 'int' object is not callable (in the check, which calls "
-         "it as the task says)"),
+         "it as the task says). Case: x = 3. Look: multiply it with itself."),
     ],
 )  # fmt: skip
 def test_a_verdict_is_one_line_that_says_what_to_do(function, line, capsys):
@@ -132,4 +131,6 @@ def test_a_solution_may_be_a_class_and_its_error_names_the_method():
         def __init__(self, x):
             raise KeyError("x")
 
-    assert judge(NAME, Square).message == "KeyError: 'x' (line 2 of __init__)"
+    assert judge(NAME, Square).message == (
+        "KeyError: 'x' (line 2 of __init__). Case: x = 3. Look: multiply it with itself."
+    )

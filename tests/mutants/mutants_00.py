@@ -45,7 +45,7 @@ def takes_the_middle(numbers):
     return (sorted(numbers)[(len(numbers) - 1) // 2] + sorted(numbers)[len(numbers) // 2]) / 2
 
 
-@mutant("0.2 mean", "it changed its argument 0: work on a copy")
+@mutant("0.2 mean", "it changed `numbers`: work on a copy")
 def empties_the_list(numbers):
     count, total = len(numbers), 0.0
     while numbers:

@@ -56,12 +56,12 @@ def returns_the_value_alone(a, b):
 # ---- 2.3 backward ----
 
 
-@mutant("2.3 backward", "(x.grad, y.grad)[0] is 0, want -4")
+@mutant("2.3 backward", "x.grad is 0, want -4")
 def stops_at_the_root(root):
     root.grad = 1.0
 
 
-@mutant("2.3 backward", "(b.grad, a.grad)[0] is 1, want 2")
+@mutant("2.3 backward", "b.grad is 1, want 2")
 def assigns_instead_of_adding(root):
     root.grad = 1.0
     for value in sorted(reachable(root), key=lambda value: -value.order):
@@ -70,7 +70,7 @@ def assigns_instead_of_adding(root):
                 parent.grad = gradient
 
 
-@mutant("2.3 backward", "(b.grad, a.grad)[1] is 6, want 4")
+@mutant("2.3 backward", "a.grad is 6, want 4")
 def recursion_sends_twice(root, first=True):
     if first:
         root.grad = 1.0
@@ -80,7 +80,7 @@ def recursion_sends_twice(root, first=True):
             recursion_sends_twice(parent, first=False)
 
 
-@mutant("2.3 backward", "RecursionError")
+@mutant("2.3 backward", "it recursed too deeply for Python")
 def recursion_by_paths(root, gradient=1.0):
     root.grad += gradient
     if root.parents:
@@ -88,7 +88,7 @@ def recursion_by_paths(root, gradient=1.0):
             recursion_by_paths(parent, passed)
 
 
-@mutant("2.3 backward", "(b.grad, a.grad)[1] is 0, want 4")
+@mutant("2.3 backward", "a.grad is 0, want 4")
 def oldest_first(root):
     root.grad = 1.0
     for value in sorted(reachable(root), key=lambda value: value.order):
@@ -108,7 +108,7 @@ def forgets_to_begin_with_one(root):
 # ---- 2.4 matmul ----
 
 
-@mutant("2.4 matmul", "ValueError: matmul")
+@mutant("2.4 matmul", "which product of g (M, N) has the shape wanted?")
 def forgets_to_transpose(a, b):
     return a @ b, lambda g: (g @ b, a @ g)
 
@@ -159,7 +159,7 @@ def drops_the_stretched_axis(gradient, shape):
 # ---- 2.6 numerical gradient ----
 
 
-@mutant("2.6 numerical gradient", "it changed its argument 1: work on a copy")
+@mutant("2.6 numerical gradient", "it changed `x`: work on a copy")
 def moves_x_itself(f, x, cotangent, h=1e-5):
     gradient = np.zeros_like(x)
     for index in np.ndindex(x.shape):

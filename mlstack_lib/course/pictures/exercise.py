@@ -37,7 +37,7 @@ def draw_exercise() -> Figure:
             },
         )  # fmt: skip
     axes.annotate(
-        "", (0.0, 0.45), (5.6, 0.35), zorder=0,
+        "", (0.0, 0.38), (5.6, 0.35), zorder=0,
         arrowprops={"arrowstyle": "-|>", "color": "#D55E00", "ls": "--",
                     "connectionstyle": "arc3,rad=0.45"},
     )  # fmt: skip

@@ -22,17 +22,21 @@ def draw_graph(root, gradients: bool = True) -> Figure:
     for x, column in enumerate(columns):
         for row, node in enumerate(column):
             place[id(node)] = (x, row - (len(column) - 1) / 2)
-    for node in (node for column in columns for node in column):
-        axes.text(*place[id(node)], _label(node, gradients), ha="center", va="center", fontsize=9,
-                  bbox=BOX, zorder=2)  # fmt: skip
+    nodes = [node for column in columns for node in column]
+    boxes = {
+        id(node): axes.text(*place[id(node)], _label(node, gradients), ha="center", va="center",
+                            fontsize=9, bbox=BOX, zorder=2).get_bbox_patch()
+        for node in nodes
+    }  # fmt: skip
+    for node in nodes:
         for position, parent in enumerate(node.parents):
             bend = 0.0
             if node.parents.count(parent) > 1:
                 bend = 0.22 if position == node.parents.index(parent) else -0.22
             axes.annotate(
                 "", place[id(node)], place[id(parent)], zorder=1,
-                arrowprops={"arrowstyle": "-|>", "color": "#444444", "shrinkA": 24, "shrinkB": 36,
-                            "connectionstyle": f"arc3,rad={bend}"},
+                arrowprops={"arrowstyle": "-|>", "color": "#444444", "patchA": boxes[id(parent)],
+                            "patchB": boxes[id(node)], "connectionstyle": f"arc3,rad={bend}"},
             )  # fmt: skip
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(tall / 2, -tall / 2))
     axes.axis("off")

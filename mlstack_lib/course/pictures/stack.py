@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 # From the top: what is built, by which chapters, what it rests on beside it.
 ROWS = [
     [("a trained Transformer that writes text", "07, 15, 16", 12)],
-    [("tokenizer and data", "06", 4), ("the Transformer", "07", 4), ("AdamW", "05", 4)],
+    [("AdamW", "05", 4), ("tokenizer and data", "06", 4), ("the Transformer", "07", 4)],
     [("modules, softmax,\ncross-entropy", "03", 6), ("LayerNorm", "04", 6)],
     [("autograd: every operation's gradient", "02", 12)],
     [("tensors: shape, strides, views", "01", 12)],
