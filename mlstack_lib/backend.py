@@ -11,7 +11,16 @@ import numpy as np
 from . import kernels, reference, reference_update
 from .devices import device
 from .errors import nearest
-from .launchers import cpu, cpu_attention, cpu_linear
+from .launchers import (
+    attention,
+    cpu,
+    cpu_attention,
+    cpu_linear,
+    elementwise,
+    matmul,
+    optimizer,
+    rows,
+)
 
 _overrides: dict[str, Callable] = {}
 calls: Counter = Counter()  # (device name, operation, function) -> how often it was served
@@ -28,6 +37,11 @@ def _public(*modules) -> dict[str, Callable]:
 
 OPERATIONS = _public(reference, reference_update)
 ON_CPU = OPERATIONS | _public(cpu, cpu_attention, cpu_linear)
+ELSEWHERE = {
+    name: function
+    for name, function in _public(elementwise, matmul, rows, attention, optimizer).items()
+    if name in OPERATIONS
+}
 
 
 class Backend:
@@ -38,14 +52,14 @@ class Backend:
 
     def __getattr__(self, name: str) -> Callable:
         function = _overrides.get(name) or (
-            ON_CPU.get(name) if self._device.name == "cpu" else None
-        )
+            ON_CPU if self._device.name == "cpu" else ELSEWHERE
+        ).get(name)
         if function is None:
             looked = ", ".join(str(folder) for folder in kernels.search_path)
             raise NotImplementedError(
                 f"{name}: nothing serves it on {self._device.name}; looked in {looked}"
             )
-        self._device.launches += 1
+        self._device.launches += self._device.name == "cpu"  # the others count their kernels
         calls[self._device.name, name, function] += 1
         return function
 

@@ -1,11 +1,13 @@
 """Find a kernel's file by name, the learner's folder first, and make the text a compiler gets."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGED = Path(__file__).parent / "kernels"
 STUB_MARKER = "YOUR CODE HERE"
+INCLUDE = re.compile(r'^(?:#include "(\w+\.cuh)"|// include (\w+\.wgsl))$', re.MULTILINE)
 
 search_path: list[Path] = [PACKAGED]
 
@@ -32,13 +34,24 @@ def is_stub(file: Path) -> bool:
 def assemble(name: str, suffix: str, constants: dict[str, int | float]) -> str:
     """Return the kernel's text with the common part and, for CUDA, its constants in front.
 
+    A line `#include "x.cuh"` (in WGSL `// include x.wgsl`) is replaced by that packaged file.
+    Compilers count the lines of the kernel's own file from 1 again, so that their messages fit it.
     WGSL gets its constants as `override` values when the pipeline is made, so they are only put
     into the text of a `.cu` file.
     """
-    common = PACKAGED / {".cu": "common.cuh", ".wgsl": "common.wgsl"}[suffix]
+    file = find(name, suffix)
+    common = {".cu": "common.cuh", ".wgsl": "common.wgsl"}[suffix]
     parts = [f"#define {key} {value}" for key, value in constants.items()] * (suffix == ".cu")
-    parts += [file.read_text(encoding="utf-8") for file in (common, find(name, suffix))]
-    return "\n".join(parts)
+    parts += [_packaged(common)]
+    text = file.read_text(encoding="utf-8")
+    for line in INCLUDE.finditer(text):
+        parts.append(_packaged(line[1] or line[2]))
+    parts += [f'#line 1 "{file.name}"'] * (suffix == ".cu")
+    return "\n".join([*parts, INCLUDE.sub("", text)])
+
+
+def _packaged(name: str) -> str:
+    return (PACKAGED / name).read_text(encoding="utf-8")
 
 
 @contextmanager

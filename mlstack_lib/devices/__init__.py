@@ -6,7 +6,9 @@ from pathlib import Path
 
 from ..errors import BadInput, nearest
 
-NAMES = sorted(file.stem.replace("_", "-") for file in Path(__file__).parent.glob("[a-z]*.py"))
+NOT_DEVICES = {"buffers"}
+FILES = {file.stem for file in Path(__file__).parent.glob("[a-z]*.py")} - NOT_DEVICES
+NAMES = sorted(name.replace("_", "-") for name in FILES)
 
 
 @cache

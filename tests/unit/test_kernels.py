@@ -89,7 +89,9 @@ def test_a_missing_kernel_is_named_with_all_folders_searched(packaged, mine, suf
 
 def test_cuda_text_is_the_constants_then_the_common_part_then_the_kernel(packaged):
     text = kernels.assemble("double", ".cu", {"TILE": 32, "EPS": 1e-5})
-    assert text == ("#define TILE 32\n#define EPS 1e-05\ncommon .cu\npackaged double .cu é")
+    assert text == (
+        '#define TILE 32\n#define EPS 1e-05\ncommon .cu\n#line 1 "double.cu"\npackaged double .cu é'
+    )
 
 
 def test_wgsl_text_has_no_constants_since_they_are_overrides(packaged):
@@ -101,4 +103,14 @@ def test_the_text_is_of_the_learners_kernel_and_the_packaged_common_part(package
     for name in ("double.cu", "common.cuh"):
         (mine / name).write_text(f"my {name}", encoding="utf-8")
     with kernels.folder_first(mine):
-        assert kernels.assemble("double", ".cu", {}) == "common .cu\nmy double.cu"
+        assert kernels.assemble("double", ".cu", {}) == (
+            'common .cu\n#line 1 "double.cu"\nmy double.cu'
+        )
+
+
+def test_an_include_is_replaced_by_the_packaged_text_before_the_lines_are_counted(packaged, mine):
+    (packaged / "tile.cuh").write_text("the tile", encoding="utf-8")
+    (mine / "double.cu").write_text('first\n#include "tile.cuh"\nthird', encoding="utf-8")
+    with kernels.folder_first(mine):
+        text = kernels.assemble("double", ".cu", {})
+    assert text == 'common .cu\nthe tile\n#line 1 "double.cu"\nfirst\n\nthird'

@@ -161,22 +161,7 @@ def check_backward(mine):
     case.equal(root.grad, 1.0, "root.grad")
     case.equal(x.grad, -4.0, "x.grad")
     case.equal(y.grad, 3.0, "y.grad")
-
-    case = Case("b = a + a; c = b + b", "add to grad, and only pass it on once it is complete")
-    a = Value(1.0)
-    b = a + a
-    c = b + b
-    mine(c)
-    case.equal(b.grad, 2.0, "b.grad")
-    case.equal(a.grad, 4.0, "a.grad")
-
-    case = Case("b = a * 2; c = a * 5; root = (b + c) * b, a = 3", "newest first")
-    a = Value(3.0)
-    b = a * 2.0
-    c = a * 5.0
-    mine((b + c) * b)
-    case.equal(a.grad, 84.0, "a.grad")
-
+    _check_diamonds(mine)
     case = Case("a chain of 3,000 additions", "newest first, in a loop, without recursion")
     value = first = Value(1.0)
     for _ in range(3000):
@@ -187,6 +172,22 @@ def check_backward(mine):
         raise case.wrong("it recursed too deeply for Python") from None
     case.equal(first.grad, 1.0, "grad of the first")
     return "4 graphs"
+
+
+def _check_diamonds(mine):
+    case = Case("b = a + a; c = b + b", "add to grad, and only pass it on once it is complete")
+    a = Value(1.0)
+    b = a + a
+    c = b + b
+    mine(c)
+    case.equal(b.grad, 2.0, "b.grad")
+    case.equal(a.grad, 4.0, "a.grad")
+    case = Case("b = a * 2; c = a * 5; root = (b + c) * b, a = 3", "newest first")
+    a = Value(3.0)
+    b = a * 2.0
+    c = a * 5.0
+    mine((b + c) * b)
+    case.equal(a.grad, 84.0, "a.grad")
 
 
 @exercise("2.4 matmul")

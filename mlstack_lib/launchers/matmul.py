@@ -1,0 +1,71 @@
+"""Launchers of the matrix products. Signatures and meaning: the reference."""
+
+from .elementwise import ceil_div, column_sum, empty_like, sum_parts
+
+LARGE = {"BM": 128, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
+SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 4, "TN": 4}
+FILL = 264  # blocks that keep a large GPU busy: two for each multiprocessor of an H100
+
+
+def tiles_for(m: int, n: int) -> dict[str, int]:
+    """The tile sizes for a product of m x n elements: large ones if they still fill a GPU."""
+    return LARGE if ceil_div(m, 128) * ceil_div(n, 128) >= FILL // 4 else SMALL
+
+
+def _grid(m, n, tiles, splits=1):
+    return ceil_div(n, tiles["BN"]), ceil_div(m, tiles["BM"]), splits
+
+
+def _block(tiles):
+    return (tiles["BM"] // tiles["TM"] * tiles["BN"] // tiles["TN"],)
+
+
+def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
+    tiles = tiles_for(m, n)
+    blocks = ceil_div(m, tiles["BM"]) * ceil_div(n, tiles["BN"])
+    splits = max(1, min(FILL // blocks, k // 512)) if trans_a else 1
+    c = empty_like(a, (m, n)) if out is None else out
+    into = c if splits == 1 else empty_like(a, (splits, m * n))
+    constants = {"TRANS_A": trans_a, "TRANS_B": trans_b, "SPLITS": splits}
+    constants["ACCUMULATE"] = int(accumulate and splits == 1)
+    args = [a, b, into, m, n, k]
+    a.device.launch("matmul", _grid(m, n, tiles, splits), _block(tiles), args, **constants, **tiles)
+    if splits > 1:
+        sum_parts(into, c, splits, m * n, 1, accumulate)
+    return c
+
+
+def matmul(a, b):
+    return _matmul(a, b, a.shape[0], b.shape[1], a.shape[1])
+
+
+def matmul_nt(a, b):
+    return _matmul(a, b, a.shape[0], b.shape[0], a.shape[1], trans_b=1)
+
+
+def matmul_tn(a, b, out=None, accumulate=False):
+    (k, m), n = a.shape, b.shape[1]
+    return _matmul(a, b, m, n, k, trans_a=1, out=out, accumulate=accumulate)
+
+
+def linear_forward(x, weight, bias, activation=None):
+    if bias is None and activation is None:
+        return matmul_nt(x, weight), None
+    if bias is None:
+        bias = x.device.zeros((weight.shape[0],), x.dtype)
+    (n, k), m = x.shape, weight.shape[0]
+    tiles = tiles_for(n, m)
+    y, constants = empty_like(x, (n, m)), {"TRANS_A": 0, "TRANS_B": 1, **tiles}
+    pre = empty_like(y) if activation == "gelu" else None
+    name, outputs = ("linear_gelu_forward", [y, pre]) if activation else ("linear_forward", [y])
+    args = [x, weight, bias, *outputs, n, m, k]
+    x.device.launch(name, _grid(n, m, tiles), _block(tiles), args, **constants)
+    return y, pre
+
+
+def linear_backward_input(dy, weight):
+    return matmul(dy, weight)
+
+
+def linear_backward_weight(dy, x, out=(None, None), accumulate=False):
+    return matmul_tn(dy, x, out[0], accumulate), column_sum(dy, out[1], accumulate)
