@@ -9,6 +9,7 @@ from .gpt import GPT, GPTConfig
 from .gradcheck import gradcheck
 from .optim import SGD, AdamW
 from .tensor import tensor
+from .tokenizer import Tokenizer
 
 __all__ = [
     "GPT",
@@ -16,6 +17,7 @@ __all__ = [
     "AdamW",
     "GPTConfig",
     "Tensor",
+    "Tokenizer",
     "detect_anomaly",
     "device",
     "gradcheck",

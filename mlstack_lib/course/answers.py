@@ -8,6 +8,7 @@ import ast
 import contextlib
 import io
 import linecache
+import symtable
 from pathlib import Path
 
 import nbformat
@@ -52,43 +53,46 @@ def needed_cells(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
     A cell that does not parse is left out, as one with IPython's `%magic`, unless it has a check.
     """
-    trees = {cell_id: _parsed(source) for cell_id, source in cells}
+    names = {cell_id: _names(source) for cell_id, source in cells}
     kept, wanted = set(), set(CHECKS)
     while True:
         found = {
             cell_id
-            for cell_id, tree in trees.items()
-            if tree is not None and (_used(tree) & set(CHECKS) or _defined(tree) & wanted)
+            for cell_id, (given, used) in names.items()
+            if used & set(CHECKS) or given & wanted
         }
         if found == kept:
             return [cell for cell in cells if cell[0] in kept]
         kept = found
-        wanted = {name for cell_id in kept for name in _used(trees[cell_id])}
+        wanted = {name for cell_id in kept for name in names[cell_id][1]}
 
 
-def _parsed(source: str) -> ast.Module | None:
-    """The syntax tree of a cell; if it does not parse, None, or a stand-in if it has a check."""
+def _names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell gives a value (or changes), and those it uses; not a function's own."""
     try:
-        return ast.parse(source)
+        table = symtable.symtable(source, "cell", "exec")
     except SyntaxError:
-        return ast.parse("check") if any(f"{name}(" in source for name in CHECKS) else None
+        return set(), {name for name in CHECKS if f"{name}(" in source}
+    symbols = table.get_symbols()
+    given = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
+    used = {s.get_name() for s in symbols if s.is_referenced()}
+    tables = list(table.get_children())
+    while tables:
+        inner = tables.pop()
+        used |= {s.get_name() for s in inner.get_symbols() if s.is_global()}
+        tables += inner.get_children()
+    return given | _changed(ast.parse(source)), used
 
 
-def _used(tree: ast.Module) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def _defined(tree: ast.Module) -> set[str]:
-    """The names that a cell gives a value, or changes an attribute or an item of."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+def _changed(tree: ast.Module) -> set[str]:
+    """The names of which a cell sets an attribute or an item, outside of functions."""
+    names, nodes = set(), list(tree.body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             while isinstance(node, ast.Attribute | ast.Subscript):
                 node = node.value
             names |= {node.id} if isinstance(node, ast.Name) else set()

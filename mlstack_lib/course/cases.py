@@ -106,13 +106,17 @@ class Case:
 
 
 def _copy(value):
-    return value.copy() if isinstance(value, np.ndarray | list | dict) else value
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    return value.copy() if isinstance(value, np.ndarray | dict) else value
 
 
 def _same(a, b) -> bool:
     if isinstance(a, np.ndarray):
-        return a.shape == b.shape and a.tobytes() == b.tobytes()
-    return a == b if isinstance(a, list | dict) else True
+        return isinstance(b, np.ndarray) and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if isinstance(a, list):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b if isinstance(a, int | float | str | tuple | dict) else True
 
 
 def _parameter(function: Callable, position: int) -> str:

@@ -3,6 +3,7 @@
 import io
 
 import matplotlib.pyplot as plt
+import PIL.Image
 from cycler import cycler
 from IPython import get_ipython
 from IPython.display import Image, display
@@ -40,10 +41,16 @@ def show(figure: Figure, caption: str) -> None:
 
     The caption is printed, since JupyterLab gives pictures made by code no alternative text.
     """
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    plt.close(figure)
     if get_ipython() is not None:
         width = round(figure.get_size_inches()[0] * DPI * 2 / 3)
-        display(Image(png.getvalue(), width=width), metadata={"image/png": {"alt": caption}})
+        display(Image(small_png(figure), width=width), metadata={"image/png": {"alt": caption}})
+    plt.close(figure)
     print(caption)
+
+
+def small_png(figure: Figure) -> bytes:
+    """The figure as PNG of at most 256 colours, which takes half the bytes and looks the same."""
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", metadata={"Software": None})
+    PIL.Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    return small.getvalue()
