@@ -16,7 +16,7 @@
 # - say what RMSNorm leaves out, and why a deep stack normalises before the branch.
 #
 # **What you need.** Chapters 02 (vjps, gradient checks) and 03 (linear layers, gelu, cross-entropy,
-# modules). No GPU. About 90 minutes.
+# modules). No GPU. About 100 minutes.
 
 # %% id="setup"
 from collections import Counter
@@ -40,8 +40,8 @@ figures.style()
 # ## 1. A good start does not last
 #
 # Chapter 03 drew the initial weights of a layer of $K$ inputs with the deviation $\text{scale} / \sqrt{K}$ and
-# found that, with GELU between the layers, a scale of about 1.5 keeps a signal's size. How exactly must it
-# be met, and for how long does it hold? Measure it on 20 layers that read digits:
+# found that, with GELU between the layers, a scale of about 1.5 keeps a signal's size. Measure it on 20 layers
+# that read digits:
 
 # %% id="digits"
 images, labels = draw_digits(np.random.default_rng(0), 1000)
@@ -95,7 +95,8 @@ for scale in [1, 1.5, 1.7, 2]:
     print(f"scale {scale:3}: length {np.linalg.norm(net.linears[0].weight.grad.numpy()):.0e}")
 
 # %% [markdown] id="drift"
-# The third neither vanishes nor explodes. Does that last? By **size** we mean the standard deviation of all numbers that come out of
+# Here 1.5 is too small: these signals are smaller, and near 0 GELU is about $x/2$. The third scale neither vanishes
+# nor explodes. Does that last? By **size** we mean the standard deviation of all numbers that come out of
 # a layer:
 
 
@@ -225,7 +226,7 @@ print("variance in two passes: ", ((row - row.mean()) ** 2).mean())
 # A **negative** variance, whose root is no number. A square here has 9 digits and f32 keeps 7: near a
 # hundred million, neighbouring f32 numbers are 8 apart. Each of the two means is right to 7 digits, but
 # they differ only in the eighth and ninth. The digits that were right cancel; what is left is rounding.
-# Chapter 02 met this **cancellation** with tiny steps.
+# This is **cancellation**, as in chapter 02.
 #
 # Two passes subtract first, while the numbers are small, and square afterwards. Can one pass do that
 # before it knows the mean? Welford's idea (1962): use the mean **so far**, and mend the sum whenever it
@@ -233,7 +234,7 @@ print("variance in two passes: ", ((row - row.mean()) ** 2).mean())
 # from it. A new value comes, at the distance $d$ from the old mean; let $n$ be the new count. Then
 #
 # - the mean moves towards it by $d / n$;
-# - the $n - 1$ old values lie around the old mean; measured from the new one, $d/n$ away, their sum grows
+# - the $n - 1$ old values lie around the old mean (their distances sum to 0); measured from the new one, $d/n$ away, their sum grows
 #   by $(n - 1) (d / n)^2$;
 # - the new value adds the square of its distance from the new mean, $(d - d/n)^2$.
 #
@@ -243,8 +244,8 @@ print("variance in two passes: ", ((row - row.mean()) ** 2).mean())
 #
 # Write `welford(count, mean, m2, value)`, which takes in one more value.
 #
-# - `count`: how many values so far, an int; `mean`, `m2`, `value`: numbers.
-# - Returns the new `(count, mean, m2)`. The variance is `m2 / count`, but that is for the end.
+# - `count`: how many values so far, an int, 0 at first; `mean`, `m2`, `value`: numbers.
+# - Returns the new `(count, mean, m2)`. The variance is `m2 / count`.
 # - Example: `welford(1, 5.0, 0.0, 8.0)` is `(2, 6.5, 4.5)`.
 #
 # <details><summary>Hint</summary>
@@ -325,8 +326,9 @@ show(figure, "Figure {figure:table}. How fast result i moves when number j of th
      "slope is 0, and every row and every column of the table sums to 0.")  # fmt: skip
 
 # %% [markdown] id="derivation"
-# Figure {figure:table} is the Jacobian of a row. We want its vjp without the table. Move the row by a small
-# $\delta$ (one number for each of the $C$) and follow what moves. A bar means the mean over the row;
+# Mostly down, with the mean. But far out on the other side they go up: the deviation moves too. Figure
+# {figure:table} is the Jacobian of a row. We want its vjp without the table. Move the row by a small
+# $\delta$ (one number for each of the $C$) and follow what moves, to first order. A bar means the mean over the row;
 # $c = x - \mu$, so $\bar{c} = 0$; $r$ is rstd.
 #
 # 1. The mean $\mu$ moves by $\bar{\delta}$.
@@ -339,7 +341,7 @@ show(figure, "Figure {figure:table}. How fast result i moves when number j of th
 # 8. the gradient of $x_j$ is $\; r\,(g_j - \bar{g} - \hat{x}_j\,\overline{g \hat{x}})$.
 #
 # Line 8 takes two things away from $g$. Its mean: adding a constant to the row changes nothing (section 2),
-# so no gradient may point that way. And its share along $\hat{x}$: stretching the row changes nothing
+# so no gradient may point that way. And the multiple of $\hat{x}$ in it: stretching the row changes nothing
 # either (but for $\varepsilon$).
 #
 # What arrives in the vjp is `dy`, the gradient of $y = \hat{x} \cdot \text{weight} + \text{bias}$. From it follow
@@ -475,7 +477,7 @@ print("loss at first above 2.3:", losses[0] > 2.3, "  at the end below 1:", loss
 
 # %% [markdown] id="sweep"
 # Your two functions trained it. **Predict:** at which scales of the initial weights does the network learn
-# without them? Five scales, each at the better of two rates:
+# without LayerNorm? Five scales, each at the better of two rates:
 
 # %% id="sweep-code"
 scales, rates = [0.5, 1, 2, 3, 4], [0.02, 0.1]
@@ -499,10 +501,11 @@ for name, values in final.items():
     print(f"  {name:15}", [scale for scale, v in zip(scales, values, strict=True) if v < 1.8])
 
 # %% [markdown] id="no-help"
-# At scale 2 the plain network of figure {figure:sweep} does as well. LayerNorm makes it work without that luck.
+# At scale 2 the plain network of figure {figure:sweep} does as well. Why does the scale matter with LayerNorm? All begin
+# with the same loss, but weights 8 times as large get gradients 8 times as small: one rate turns them 64 times less.
 #
-# **Where it does not help.** In one layer little can get lost. Three initialisations, 100 steps, and the loss on
-# 800 digits that were not trained on:
+# **Where it does not help.** In one layer little can get lost. Three initialisations, 100 steps, the loss on 800
+# new digits:
 
 # %% id="no-help-code"
 for seed in range(3):
@@ -517,7 +520,7 @@ for seed in range(3):
 # %% [markdown] id="rms"
 # It fits the 200 digits more closely, and does no better on new ones: extra work, nothing gained.
 #
-# ## 6. RMSNorm: half the work
+# ## 6. RMSNorm: less work
 #
 # LayerNorm takes the mean off and divides by the size. Which of the two matters? Zhang and Sennrich (2019)
 # tried the second alone, and found about the same quality in less time. **RMSNorm** divides by the root
@@ -574,7 +577,7 @@ for scale in [0.5, 4]:
 # it: $x + f(x)$, with a **branch** $f$ of a few layers. The $x$ runs through all blocks as a **stream** that
 # each adds to. A sum sends its gradient on unchanged (chapter 02), so the stream is also a straight way back.
 #
-# Where does the LayerNorm go? After the sum, **post-norm**, as in the first Transformer (2017); or before
+# Where does the LayerNorm go? After the sum, **post-norm**; or before
 # the branch, **pre-norm**, as in GPT-2 and in the model of this course:
 
 
@@ -651,7 +654,7 @@ print("below 1 after 30 steps:", {name: run[-1] < 1 for name, run in runs.items(
 print("with 6 blocks:", {o.__name__: better_run(o, 6)[-1] < 1 for o in [pre_norm, post_norm]})
 
 # %% [markdown] id="orders-why"
-# With 6 blocks both orders learn; with 24 the order decides (figure {figure:orders}). Why? Post-norm divides **all**
+# With 6 blocks both orders learn; with 24 post-norm is far behind (figure {figure:orders}). Why? Post-norm divides **all**
 # of the stream in every block, also what came straight through. How much of it is still what the stem
 # sent? And what gradients do the blocks get before the first step?
 
@@ -692,10 +695,10 @@ show(figure, "Figure {figure:inside}. Before training, mean of 6 networks. Left:
 
 # %% [markdown] id="inside-why"
 # Figure {figure:inside}, left: post-norm nearly halves the straight part in every block, until a millionth
-# is left. The network is again a chain, as in section 1, and the straight way back for the gradient shrinks
-# by the same factors. Pre-norm divides what a branch reads, never the stream. Right: its gradients fall
-# with depth; those of post-norm stay long. Xiong and others (2020) prove the latter for Transformers, and
-# find that pre-norm can do without the slowly rising learning rate that post-norm needs.
+# is left. The network is again a chain, as in section 1: what the stem said about the digit reaches the end
+# only through 24 branches. Pre-norm divides what a branch reads, never the stream. Right: in the first block
+# the gradients are of similar length, so they have not vanished; post-norm's stay long up to the last, as
+# Xiong and others (2020) prove for Transformers.
 #
 # ## 8. The same in the package
 #
@@ -704,7 +707,7 @@ show(figure, "Figure {figure:inside}. Before training, mean of 6 networks. Left:
 #
 # quote mlstack_lib/reference.py:residual_layernorm_forward
 #
-# What runs on your processor is a faster version of it, also in two passes. Yours against it:
+# Yours against it:
 
 # %% id="package"
 rng = np.random.default_rng(1)
@@ -757,11 +760,9 @@ for name, got, tensor in zip(
 # is straight now?
 #
 # **Further reading.**
-# - J. L. Ba, J. R. Kiros, G. E. Hinton, *Layer Normalization*, 2016, arXiv:1607.06450: section 5 asks what else
-#   leaves the result as it is.
+# - J. L. Ba, J. R. Kiros, G. E. Hinton, *Layer Normalization*, 2016, arXiv:1607.06450.
 # - B. P. Welford, *Note on a Method for Calculating Corrected Sums of Squares and Products*, Technometrics 4, 1962.
 # - B. Zhang, R. Sennrich, *Root Mean Square Layer Normalization*, 2019, arXiv:1910.07467.
-# - R. Xiong and others, *On Layer Normalization in the Transformer Architecture*, 2020, arXiv:2002.04745: pre-norm and
-#   post-norm, with proofs.
+# - R. Xiong and others, *On Layer Normalization in the Transformer Architecture*, 2020, arXiv:2002.04745.
 #
 # The solutions: `solutions/04_layernorm.ipynb`. Before: chapter 03, neural networks. Next: chapter 05, AdamW.

@@ -129,7 +129,8 @@ momentum_step_ = use("5.1 momentum step", momentum_step, given.momentum_step)
 # %% [markdown] id="momentum-predict"
 # The cells below use `momentum_step_`: yours once it is right, until then the course's own.
 #
-# **Predict before you run.** Momentum acts like a rate ten times as large. Will it jump from side to side?
+# **Predict before you run.** At rate 0.005 momentum acts, along the valley, like 0.05, above the limit of 0.02.
+# Will $y$ grow?
 
 # %% id="momentum-figure"
 rules["momentum"] = lambda p, g, m, v, t, rate: momentum_step_(p, g, m, rate, 0.9)
@@ -138,12 +139,12 @@ for name, points in [("gradient descent", descent[0.0195]), ("momentum", swingin
     print(f"{name}: loss after 60 steps {valley(*points[-1]):.3f}")
 show(draw_paths(valley, {"momentum, rate 0.005": {"": swinging}}, x=(-5, 1.5), y=(-1.2, 1.2)),
      "Figure {figure:momentum}. Sixty steps with momentum. It swings across, but each swing is smaller "
-     "and further along; it runs a little past the minimum and comes back.")  # fmt: skip
+     "and further along; after 60 steps it has run a little past the minimum.")  # fmt: skip
 
 # %% [markdown] id="rms"
 # ## 3. RMS scaling: a rate for each parameter
 #
-# Momentum still has one rate for all. But $y$'s gradients are larger than $x$'s, and we can see that while
+# It did not: across the valley the gradients cancel. But momentum still has one rate for all. And $y$'s gradients are larger than $x$'s, and we can see that while
 # training. Keep for each parameter a running average $v$ of its squared gradient, and divide by the root:
 #
 # $$v \leftarrow \beta_2\,v + (1 - \beta_2)\,g^2 \qquad p \leftarrow p - \text{rate} \cdot g / (\sqrt{v} + \varepsilon)$$
@@ -268,13 +269,13 @@ show(draw_paths(curved, {"one rate for all": {name: tracks[name] for name in nam
                          "a rate for each": {name: tracks[name] for name in names[2:]}},
                 x=(-2, 1.8), y=(-0.6, 2.6), minimum=(1, 1), every=5),
      "Figure {figure:curved}. 120 steps in a curved valley, each rule at its best rate. Momentum and "
-     "Adam have arrived at the minimum; the other two are still on their way.")  # fmt: skip
+     "Adam are at the minimum, or nearly; the other two are still on their way.")  # fmt: skip
 
 # %% [markdown] id="turned"
 # RMS scaling alone is last: its steps do not become small, so only a small rate ends close to the minimum
 # (figure {figure:curved}). Adam's $m$ cures this, for gradients that change sign cancel in it.
 #
-# But look: in neither valley is Adam ahead of momentum. And Adam rescales **single parameters**. What if the
+# In neither valley is Adam ahead of momentum. And Adam rescales **single parameters**. What if the
 # straight valley lies askew, steep in a direction that belongs to no parameter?
 #
 # **Predict before you run.** Which of the three will notice that the valley was turned by 45 degrees?
@@ -390,7 +391,7 @@ for t in range(1, 101):
 #
 # <details><summary>Hint</summary>
 #
-# Two cases, each with a `return`. `min(..., 1.0)` holds the share after the end; `max(..., 1)` keeps a divisor
+# Two cases, each with a `return`. `min(..., 1.0)` holds the share after the end. `max(total - warmup, 1)` keeps a divisor
 # from being 0.
 #
 # </details>
@@ -471,17 +472,21 @@ def accident(rule, max_norm):
     return step
 
 
+# the best rates of section 4
 for name, rate in [("gradient descent", 0.016), ("momentum", 0.004), ("Adam", 0.128)]:
     highest = {}
-    for label, max_norm in [("as it is", 1e9), ("clipped", 5.0)]:
-        points = path(accident(rules[name], max_norm), rate, start=(-4.0, 0.0))
+    for label, rule in [
+        ("as it is", accident(rules[name], 1e9)), ("clipped", accident(rules[name], 5.0)),
+        ("without the accident", rules[name]),
+    ]:  # fmt: skip
+        points = path(rule, rate, start=(-4.0, 0.0))
         highest[label] = valley(*points[30:].T).max()
-    print(f"{name:16} highest loss from step 30 on: {highest['as it is']:6.2f}, "
-          f"clipped {highest['clipped']:.2f}")  # fmt: skip
+    heights = ", ".join(f"{label} {height:.2f}" for label, height in highest.items())
+    print(f"{name:16} highest loss from step 30 on: {heights}")
 
 # %% [markdown] id="flat"
 # The first two are thrown far up. Adam protects itself in part, for the broken gradient enlarges $v$ as well.
-# Clipped, it does little harm to any.
+# Clipped, it hardly shows, except that Adam's small loss doubles.
 #
 # ## 8. Flat buffers: one update, not dozens
 #
@@ -670,18 +675,18 @@ all_axes[0].set_yticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
 all_axes[0].minorticks_off()
 figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 show(figure, "Figure {figure:tuned}. The loss by rate, each rule over the same grid. Adam is ahead at a "
-     "constant rate, level with momentum under a schedule, and ahead again with uneven units.")  # fmt: skip
+     "constant rate, level with momentum under a schedule, and less harmed by uneven units.")  # fmt: skip
 
 # %% [markdown] id="tune-why"
 # Three findings (figure {figure:tuned}).
 # - At a constant rate Adam is best. Momentum's best rate is a tenth of that of gradient descent, as section 2 says.
 # - With a schedule, momentum draws level. **The schedule did not help Adam's best loss here**: on this small task,
 #   tuned momentum is as good as Adam.
-# - With uneven units Adam wins clearly: parameters of different scale are its case. The tensors of a Transformer,
-#   too, differ much in curvature (Zhang and others 2024); the course trains it with AdamW.
+# - With uneven units both get worse, Adam less: it divides out the larger gradients, but not that each of these
+#   weights also moves the result more. The tensors of a Transformer, too, differ much in curvature (Zhang and
+#   others 2024); the course trains it with AdamW.
 #
-# Three starts, one task, and images that chose the rate as well as judged it: this is no ranking. It shows what
-# each rule is for.
+# Three starts, one task, and images that chose the rate as well as judged it: this is no ranking.
 #
 # ## 10. In the package, with your AdamW
 #

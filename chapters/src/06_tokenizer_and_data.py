@@ -148,7 +148,7 @@ def merge_most_frequent(ids, tokens):
     return merge_pair_(ids, best, len(tokens) - 1)
 
 
-tokens = [bytes([byte]) for byte in range(256)]
+ids, tokens = list(line.encode()), [bytes([byte]) for byte in range(256)]
 rows = {"bytes": [chr(i) for i in ids]}
 for step in range(1, 8):
     ids = merge_most_frequent(ids, tokens)
@@ -181,7 +181,7 @@ print(*bpe.pieces('"Pip didn\'t see 12 boats," said Tom.'))
 # %% [markdown] id="learn"
 # A space belongs to the word after it: ` boats` is not `boats`.
 #
-# Cutting also saves work. The pieces of the text are copies of a few; call those **words**. Keep each once, with
+# Cutting also saves work. The pieces of the text are copies of a few; call those **words**, signs too. Keep each once, with
 # its count; `count_pairs`, below, counts pairs in this form.
 #
 # ### Exercise 6.2: learn merges
@@ -260,9 +260,8 @@ print(f"each word once:       {distinct:7,}")
 print(f"words with the pair:  {holding:7,}")
 
 # %% [markdown] id="work-quote"
-# The package works the third way. `where` knows the words of each pair, `_merge_everywhere` corrects the counts
-# in `total`, and a heap finds the largest; a count in the heap may be out of date, so it is compared when it
-# comes out. A token is a single character there, so a word is a string, and a pair is two characters.
+# The package works the third way: `where` knows the words of each pair, and a **heap**, a list that gives its
+# largest entry quickly, finds the next pair. A token is a single character there, so a pair is two characters.
 #
 # quote mlstack_lib/bpe.py:learn_merges
 #
@@ -374,10 +373,8 @@ for text in samples:
     print(f"{ascii(text[:8]):26} {len(ids):5,} ids, same as yours: {same}, text comes back: {back}")
 
 # %% [markdown] id="same-tests"
-# The package in turn agrees with `tokenizers`. This course does not need that library; the tests compare the
-# two: `test_every_merge_of_random_text_is_the_referees_to_the_last` and
-# `test_the_referee_loads_our_file_and_gives_our_ids` in `tests/unit/test_tokenizer_referee.py`. If it is
-# installed here, this cell compares yours:
+# The package in turn agrees with `tokenizers`, as the tests show (`tests/unit/test_tokenizer_referee.py`). If that
+# library is installed here, this cell compares yours:
 
 # %% id="same-live" tags=["nbval-ignore-output"] reason="tokenizers is not installed everywhere"
 folder = tempfile.TemporaryDirectory()
@@ -468,8 +465,6 @@ for name, row in [("idx", idx[0]), ("targets", targets[0])]:
 
 theirs = BatchSampler(mapped, batch=4, context=8, rng=np.random.default_rng(0)).next()
 print("the package's BatchSampler gives the same:", np.array_equal(theirs, (idx, targets)))
-del mapped
-folder.cleanup()
 
 # %% [markdown] id="leak"
 # ## 7. A split that does not leak
@@ -484,7 +479,7 @@ folder.cleanup()
 # those after the token before (`k = 1`), then those after the two before (`k = 2`). The loss is the mean of
 # $-\log p$ of the right token, as in chapter 03.
 #
-# **Predict:** the same text, cut into the same windows, split in two ways. Which way gives the lower
+# **Predict:** the same text in windows of 32 tokens, split in two ways. Which way gives the lower
 # validation loss?
 
 # %% id="leak-code"
@@ -515,8 +510,8 @@ show(draw_windows(near), "Figure {figure:leak}. A part of the text. Above: each 
 
 # %% [markdown] id="leak-why"
 # The low loss is a lie. As figure {figure:leak} shows, what the model is examined on stands in training windows,
-# with the same tokens before it: the model is asked what it has read. Split **by document**, before anything
-# is cut or shuffled. A document that is in the corpus twice leaks too.
+# with the same tokens before it: the model is asked what it has read. Windows that do not overlap share no token,
+# but still a story's names and phrases. Split **by document**, before anything is cut or shuffled. A document that is in the corpus twice leaks too.
 #
 # ## 8. A loss that can be compared
 #
@@ -592,8 +587,8 @@ print("the package's presets:", {name: PRESETS[name].vocab_size for name in ("ti
 
 # %% [markdown] id="trade-why"
 # The nats a token rise in every row and say nothing. The bits per byte (figure {figure:trade}) fall at first: with
-# longer tokens, the two tokens before reach further back. From 300 to 500 they hardly change. Beyond, a larger
-# vocabulary did **not** help. Asked for 1,000, training stopped at 769: every word of the training split was
+# longer tokens, the two tokens before reach further back. Which of 300 to 600 is best depends on the stories kept:
+# four are too few to tell. The largest did **not** help. Asked for 1,000, training stopped at 769: every word of the training split was
 # one token, and no pair was left. What is seen once or twice is too little to learn from.
 #
 # So the best size grows with the text: from 512 for the tiny preset of the package to 50,257 for the 40 GB that
@@ -603,10 +598,10 @@ print("the package's presets:", {name: PRESETS[name].vocab_size for name in ("ti
 # ## Recap
 #
 # You can now
-# - write a character as UTF-8 bytes; models read bytes, since any text is made of the same 256;
-# - learn merges, the most frequent pair first; apply them, the oldest first; decode, joined bytes only;
+# - write a character as UTF-8 bytes, of which any text is made;
+# - learn the merges, the most frequent pair first; apply them, the oldest first; decode, joined bytes only;
 # - make batches from a memory-mapped file, targets one token later;
-# - split by document, and give the loss in bits per byte;
+# - split a text by document, and give the loss in bits per byte;
 # - say what a larger vocabulary gains and costs: shorter texts, more parameters, rarer tokens.
 #
 # **Two questions.**

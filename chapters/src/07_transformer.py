@@ -45,7 +45,7 @@ figures.style()
 # ## 1. A lookup with slopes
 #
 # A Python dictionary holds **keys**, each with a **value**; you come with a **query** and get the value
-# of the key that equals it. Let all three be arrays. Two arrays hardly ever are equal, so take the key
+# of the key that equals it. Let all three be arrays. Two arrays are hardly ever equal, so take the key
 # that fits best: the one with the largest dot product with the query, the **score**.
 
 # %% id="hard-lookup-code"
@@ -202,7 +202,7 @@ print("scores\n", scores.round(2), "\nweights\n", reference.softmax_forward(scor
 #
 # One lookup gives a token one mixture. But `lit` may want to know who lit *and* what. So the $C$ channels
 # are divided among $H$ **heads**, each with $D = C / H$ of them and a lookup of its own. The results are put
-# side by side; it costs no more.
+# side by side; the products cost no more.
 #
 # One linear layer with $3C$ outputs makes queries, keys and values for all heads. Its result for $B$
 # texts, seen as (B, T, 3, H, D), we call `qkv`. For the products, heads must come before tokens:
@@ -264,7 +264,6 @@ def attention_forward(qkv):
 attention_forward_ = use("7.3 attention forward", attention_forward, reference.attention_forward)
 
 # %% [markdown] id="forward-after"
-# The package has the same function, `reference.attention_forward`; every kernel of chapter 12 must match it.
 # Now the experiment of section 2 again, with the mask, and the size of $P$ in the course's large model,
 # the preset `12m`:
 
@@ -305,7 +304,7 @@ print(f"lse: {rows * 4 / 1e6:.1f} MB")
 #
 # Write `attention_backward(dout, qkv, out, lse)`.
 #
-# - `dout`, `out` (B, T, H, D), `qkv` (B, T, 3, H, D), `lse` (B, H, T). Returns `dqkv`, of the shape of `qkv`.
+# - `dout`, `out` (B, T, H, D), `qkv` (B, T, 3, H, D), `lse` (B, H, T). Returns `dqkv`, of the shape and dtype of `qkv`.
 # - `pack(dq, dk, dv)`, above, takes three arrays (B, H, T, D).
 #
 # <details><summary>Hint 1: axes</summary>
@@ -354,7 +353,7 @@ print("measured slopes agree to 1e-8:", worst < 1e-8)
 #
 # Attention moves information **between** tokens. What happens to it **within** a token is the work of a
 # small network, `nn.MLP`: to four times the width, gelu, and back. Both are branches of the stream `x`, with
-# pre-norm (chapter 04). The **head**, a last linear layer, uses the weight of the token embedding again: a
+# pre-norm (chapter 04). The model's **head** (not one of attention's), a last linear layer, uses the weight of the token embedding again: a
 # token's score is the dot product of its embedding and the final $x$.
 
 # %% id="model-figure"
@@ -393,7 +392,7 @@ class Transformer(nn.Module):
 # dog`, in one attention without positions. Does it notice?
 
 # %% id="positions-code"
-shuffled = qkv[:, [2, 0, 1, 3]]  # the first three of four tokens in another order
+shuffled = qkv[:, [2, 1, 0, 3]]  # the first and the third of four tokens swapped
 same = np.allclose(attention_forward_(qkv)[0][:, -1], attention_forward_(shuffled)[0][:, -1])
 print("the last token gets the same result:", same)
 
@@ -465,15 +464,17 @@ tokens = large.steps * large.batch * large.context
 print(f"FLOPs of a token / parameters: {flops / parameters:.2f}")
 total = 6 * parameters * tokens
 print(f"training on {tokens / 1e6:.1f} M tokens: 6 * parameters * tokens = {total:.1e} FLOPs")
-print(f"at 1e12 FLOPs a second that takes {total / 1e12 / 3600:.1f} hours")
+for rate in (1e11, 1e13):
+    print(f"at {rate:.0e} FLOPs a second that takes {total / rate / 3600:.1f} hours")
 
 # %% [markdown] id="flops-after"
 # More than half of the parameters sit in the MLPs. What grows with the context, scores and mixtures, is
-# a small share at this size. (The few FLOPs of LayerNorm, gelu and softmax are left out.)
+# a small share at this size.
 #
-# So a token costs about 2 FLOPs a parameter forwards. Backwards, each product has two, one for the gradient
+# So a token costs about 2 FLOPs a parameter forwards. Backwards, each product needs two others, one for the gradient
 # of its input and one for that of its weight: 4 more, together 6 (Kaplan and others 2020, who leave the
-# embeddings out). The last line is why chapters 08 to 14 exist.
+# embeddings out). A few processor cores do about 1e11, a GPU
+# 1e13 or more: this is why chapters 08 to 14 exist.
 #
 # ## 8. Train it: one batch first
 #
@@ -611,7 +612,7 @@ show(draw_attention(maps, ["abcdefghijklmnop"[i] for i in idx[0]]), "Figure {fig
 # Now 400 steps on text, with a look at the validation stories every 20; the weights of the best look are
 # kept. To beat: the count model of chapter 06.
 #
-# **Predict before you run.** Training and validation loss: will both go on falling?
+# **Predict before you run.** Sketch both losses over the 400 steps.
 
 
 # %% id="run-code"
@@ -651,7 +652,7 @@ show(figure, "Figure {figure:losses}. Training and validation loss fall together
      "goes on, and validation rises.")  # fmt: skip
 
 # %% [markdown] id="did-not-help"
-# The second half **did not help**: there the model learnt the training stories by heart, and did worse on
+# The second half **did not help**: there the model learnt what only the training stories have, and did worse on
 # others. It has far more parameters than they have tokens. The cure is more text, not more steps;
 # chapter 15 has it.
 #
@@ -663,8 +664,8 @@ show(figure, "Figure {figure:losses}. Training and validation loss fall together
 #
 # - **Temperature** $\tau$: softmax of the logits divided by $\tau$. Below 1 the likely becomes likelier.
 # - **Top-k**: only the $k$ likeliest tokens take part.
-# - **Top-p**: only the fewest likeliest tokens whose probabilities together reach $p$: few where the
-#   model is sure, many where it is not (Holtzman and others 2019, who call it nucleus sampling).
+# - **Top-p**: only the likeliest tokens, as few as together reach $p$: few where the
+#   model is sure, many where it is not (Holtzman and others 2020, who call it nucleus sampling).
 #
 # ### Exercise 7.6: top-p
 #
@@ -711,7 +712,7 @@ for axes, (text, temperature) in zip(panels, cases, strict=True):
         bar.set_facecolor("#0072B2" if stays else "white")
     axes.set_title(f"{text} ...\ntemperature {temperature}")
     axes.set(xlabel="probability", ylim=(11.6, -0.6))
-    names = [tokenizer.decode([token]).replace("\n", "\\n") for token in best]
+    names = [tokenizer.decode([t]).replace("\n", "\\n").replace(" ", "_") for t in best]
     axes.set_yticks(range(12), names, fontsize=8)
 show(figure, "Figure {figure:draw}. The twelve likeliest next tokens. Filled: what top-p keeps with p = 0.3; "
      "fewer at a low temperature, and one where the model is sure.")  # fmt: skip
@@ -735,7 +736,7 @@ for name, temperature, p in [("cold", 0.01, 1.0), ("top-p", 0.8, 0.9), ("hot", 2
     print(write("The harbour", 60, temperature, p, np.random.default_rng(0)), end="\n\n")
 
 # %% [markdown] id="choose"
-# It makes little sense: the model is tiny, and so is the text. But most of it is words, and it knows who
+# It makes little sense: the model is tiny, and so is the text. But most of the first two is words, and it knows who
 # lives in the harbour. The package draws in the same way:
 #
 # quote mlstack_lib/generate.py:choose
@@ -784,7 +785,7 @@ print("with top_k=1 it draws the likeliest:", choose(np.log(p), rng, top_k=1) ==
 # - A. Radford and others, *Language Models are Unsupervised Multitask Learners*, 2019: GPT-2, whose
 #   architecture this is.
 # - J. Kaplan and others, *Scaling Laws for Neural Language Models*, 2020, arXiv:2001.08361: section 2.1 counts.
-# - A. Holtzman and others, *The Curious Case of Neural Text Degeneration*, 2019, arXiv:1904.09751: top-p.
+# - A. Holtzman and others, *The Curious Case of Neural Text Degeneration*, ICLR 2020, arXiv:1904.09751: top-p.
 #
 # The solutions: `solutions/07_transformer.ipynb`. Before: chapter 06, tokenizer and data. Next: chapter 08,
 # the first CUDA kernels.

@@ -140,7 +140,7 @@ def check_parameter_gradients(mine):
         _, mean, rstd = reference.layernorm_forward(x, weight, bias, 0.1)
         case = Case(
             f"dy, x {shape} f64, mean and rstd of eps 0.1",
-            "weight[c] is used once a row: its uses are added, each with the slope it has there",
+            "weight[c] is used once a row: its uses are added, each times its slope there, xhat",
         )
         got = case.call(mine, dy, x, mean, rstd)
         case.require(
@@ -160,7 +160,7 @@ def check_layernorm_backward(mine):
         _, mean, rstd = reference.layernorm_forward(x, weight, bias, eps)
         case = Case(
             f"dy, x {shape} f64, a random weight, mean and rstd of eps {eps}",
-            "line 8, term by term: g is dy * weight, both means go along a row",
+            "line 8, term by term: g is dy * weight, both means go along a row, rstd in front",
         )
         _compare_backward(case, mine, dy, x, weight, mean, rstd)
     x, weight, bias, dy = (a.astype(np.float32) for a in _row_case(rng, (3, 4)))

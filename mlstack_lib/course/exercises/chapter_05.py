@@ -106,7 +106,7 @@ def check_momentum_step(mine):
         params, grads, m = (rng.standard_normal(shape).astype(dtype) for _ in range(3))
         case = Case(
             f"params {shape} {np.dtype(dtype).name}, rate {rate}, momentum {momentum}, m not zero",
-            "first m, in place, then params by the new m",
+            "m takes the whole gradient, no rate; then params move by rate times the new m",
         )
         got = _written(case, mine, ("m", "params"), params=params, grads=grads, m=m,
                        rate=rate, momentum=momentum)  # fmt: skip
@@ -140,7 +140,7 @@ def check_adam_step(mine):
         for t in (1, 2, 3):
             case = Case(
                 f"step t = {t} from m = v = 0, shape {shape} {np.dtype(dtype).name}",
-                "m and v keep the plain averages; the corrected ones are new arrays",
+                "m averages the gradients, v their squares; the corrected ones are new arrays",
             )
             given = {
                 "params": arrays["params"], "grads": grads[t - 1], "m": arrays["m"],
@@ -179,7 +179,7 @@ def check_adamw_step(mine):
     for size, n_decay, decay in cases:
         case = Case(
             f"{size} elements, n_decay {n_decay}, weight_decay {decay}, rate 0.2, t = 4",
-            "the decay touches nothing but params, and only the first n_decay of them",
+            "first params[:n_decay] times 1 - rate * weight_decay, then Adam's step",
         )
         given = {name: rng.standard_normal(size) for name in ("params", "grads", "m")}
         given |= {"v": rng.uniform(0.5, 1.5, size), "t": 4, "rate": 0.2, "n_decay": n_decay}

@@ -195,7 +195,10 @@ def check_attention_backward(mine):
         dout = rng.standard_normal(out.shape).astype(dtype)
         want = reference.attention_backward(dout, qkv, out, lse)
         text = f"qkv {shape} {'f64' if dtype == np.float64 else 'f32'}"
-        case = Case(text, "pack(dq, dk, dv) puts the parts back; d ** 0.5 keeps f32")
+        case = Case(
+            text,
+            "delta and lse: a number a row of the scores, (B, H, T, 1); then pack(dq, dk, dv)",
+        )
         got = case.call(mine, dout, qkv, out, lse)
         tolerance = 1e-9 if dtype == np.float64 else 1e-5
         if getattr(got, "shape", None) == want.shape and got.dtype == want.dtype:
