@@ -41,7 +41,7 @@ figures.style()
 #
 # Chapter 03 drew the initial weights of a layer of $K$ inputs with the deviation $\text{scale} / \sqrt{K}$ and
 # found that, with GELU between the layers, a scale of about 1.5 keeps a signal's size. Measure it on 20 layers
-# that read digits:
+# reading digits:
 
 # %% id="digits"
 images, labels = draw_digits(np.random.default_rng(0), 1000)
@@ -655,7 +655,7 @@ print("with 6 blocks:", {o.__name__: better_run(o, 6)[-1] < 1 for o in [pre_norm
 
 # %% [markdown] id="orders-why"
 # With 6 blocks both orders learn; with 24 post-norm is far behind (figure {figure:orders}). Why? Post-norm divides **all**
-# of the stream in every block, also what came straight through. How much of it is still what the stem
+# of the stream in every block, what came straight through too. How much of it is still what the stem
 # sent? And what gradients do the blocks get before the first step?
 
 
