@@ -169,7 +169,7 @@ transpose_ = use("1.3 transpose", transpose, given.transpose)
 
 # %% [markdown] id="sharing"
 # A tensor that looks at the buffer of another is a **view** of it. **Predict before you run:** `y` is a view
-# of `x`; we write into `y`. What is in `x`?
+# of `x`; we write 99 into `y[3, 0]`. Which element of `x` changes?
 
 # %% id="sharing-code"
 x = Strided(list(buffer), (3, 4), (4, 1))
@@ -216,13 +216,14 @@ print("x[0, 3] is", x[0, 3])
 slice_axis_ = use("1.4 slice axis", slice_axis, given.slice_axis)
 
 # %% [markdown] id="slice-predict"
-# Where in the buffer are rows 1 and 2, and of those every second column from the right?
+# **Predict before you run:** where in the buffer are rows 1 and 2, and of those every second column from the
+# right?
 
 # %% id="slice-figure"
 x = Strided(buffer, (3, 4), (4, 1))
 y = slice_axis_(slice_axis_(x, 0, 1, 3), 1, 3, -1, -2)
-show(draw_memory(y), "Figure {figure:slice}. A view with gaps, backwards along axis 1: it begins at "
-     "position 7, a step down moves +4, a step to the right -2.")  # fmt: skip
+show(draw_memory(y), "Figure {figure:slice}. A view with gaps, backwards "
+     "along axis 1.")  # fmt: skip
 
 # %% [markdown] id="broadcasting"
 # ## 4. Broadcasting: a stride of 0
@@ -292,18 +293,19 @@ print("add agrees:", (add(column, row).numpy() == column.numpy() + row.numpy()).
 # %% [markdown] id="trap"
 # What figure {figure:broadcast} shows also comes unasked. A model made three predictions, of shape `(3,)`;
 # the answers are a column, `(3, 1)`. All predictions are right. **Predict before you run:** what is the
-# mean error?
+# mean absolute error?
 
 # %% id="trap-code"
 predictions = np.array([1.0, 2.0, 3.0])
 answers = np.array([[1.0], [2.0], [3.0]])
 errors = np.abs(predictions - answers)
-print("mean error", round(errors.mean(), 4), "  shape of the errors", errors.shape)
+print("mean absolute error", round(errors.mean(), 4), "  shape of the errors", errors.shape)
 
 # %% [markdown] id="trap-after"
 # Every prediction was compared with every answer, and nothing complained. **Look at the shape** first.
 #
-# **Reductions** go the other way: `sum` makes an axis shorter. Broadcasting reads one element many times; a
+# **Reductions** go the other way: `sum` shrinks an axis to size 1 (NumPy's then drops it, unless you say
+# `keepdims=True`). Broadcasting reads one element many times; a
 # sum writes to one element many times. The same view serves for both:
 
 
@@ -370,6 +372,7 @@ print("as_strided:", np.lib.stride_tricks.as_strided(table, (3,), (5 * table.ite
 # %% id="copies-code"
 def is_contiguous(x):
     wanted = contiguous_strides_(x.shape)
+    # the stride of an axis of size 1 does not matter
     return all(n == 1 or x.strides[d] == wanted[d] for d, n in enumerate(x.shape))
 
 
@@ -378,6 +381,7 @@ cases = {
     "x[1:]": (slice_axis_(x, 0, 1, 3), table[1:]),
     "x.T": (transpose_(x, (1, 0)), table.T),
     "x[:, :2]": (slice_axis_(x, 1, 0, 2), table[:, :2]),
+    "x[:, ::2]": (slice_axis_(x, 1, 0, 4, 2), table[:, ::2]),
 }
 for name, (mine, theirs) in cases.items():
     flat = theirs.reshape(theirs.size)
@@ -385,7 +389,7 @@ for name, (mine, theirs) in cases.items():
           "a view" if np.shares_memory(table, flat) else "a copy")  # fmt: skip
 
 # %% [markdown] id="copies-after"
-# (The stride of an axis of size 1 does not matter.) Read `x.T` in row order: figure
+# `x[:, ::2]` has gaps, but one step, 2, reaches all: a view. Read `x.T` in row order: figure
 # {figure:transposed} shows positions 0, 4, 8, then 1. The steps differ, so it must be copied, which ends the
 # sharing. **Predict before you run:** two writes; which of them arrive?
 
@@ -501,7 +505,7 @@ print("agrees with a @ b:", np.allclose(matmul_loops(a, b), a @ b))
 #
 # $$C_{IJ} = \sum_K A_{IK} \, B_{KJ}$$
 #
-# If the blocks fit into the cache together, each is fetched once for all that is done with it.
+# If three blocks fit into the cache together, one product of blocks fetches each of their lines at most once.
 #
 # ### Exercise 1.6: matmul by blocks
 #
@@ -554,13 +558,12 @@ axes.loglog(sizes, counts, marker="o")
 axes.set(xlabel="size of a block (numbers along a side)", ylabel="cache lines fetched")
 axes.set_xticks(sizes, labels=sizes)
 axes.minorticks_off()
-show(figure, "Figure {figure:blocks}. Lines fetched by a matrix product of 64 x 64, by size of block: "
-     "far fewer with blocks, as long as they fit into the cache.")  # fmt: skip
+show(figure, "Figure {figure:blocks}. Lines fetched by a matrix product of 64 x 64, by size of "
+     "block.")  # fmt: skip
 
 # %% [markdown] id="count-after"
 # Figure {figure:blocks} is lowest at 16: a block of 16 by 16 lies in 16 lines and uses all of each, and three
-# of them are 48 lines of the 64. Larger blocks do **not** help: they no longer fit, and at 64 there is
-# one block, which is the three loops again.
+# of them are 48 lines of the 64. Larger blocks do **not** help: they no longer fit.
 #
 # How long do they take? For `@`, NumPy calls a library made for this, a **BLAS** (Basic Linear Algebra
 # Subprograms).
@@ -569,7 +572,7 @@ show(figure, "Figure {figure:blocks}. Lines fetched by a matrix product of 64 x 
 # %% id="race-matmul" tags=["nbval-ignore-output"] reason="timings differ from machine to machine"
 def race(name, n, function):
     a = np.random.default_rng(0).standard_normal((n, n)).astype(np.float32)
-    taken = milliseconds(lambda: function(a, a), repeats=2)
+    taken = milliseconds(lambda: function(a, a), repeats=10)
     print(f"{name:13} n = {n:3} {taken:8.2f} ms, {taken * 1e6 / n**3:7.2f} ns for each a * b")
 
 

@@ -170,7 +170,10 @@ def check_cross_entropy(mine):
          np.array([[1000.0, -1000.0], [5.0, 5.0]]), [1, 0]),
     ]  # fmt: skip
     for given, logits, targets in cases:
-        case = Case(given, "lse(z) - z[target] with the largest score taken off, in each row")
+        case = Case(
+            given,
+            "lse(z) - z[target] with the largest score taken off, in each row; then the mean",
+        )
         targets = np.array(targets, np.int32)
         losses, want = [], np.zeros(logits.shape)
         for i, (row, target) in enumerate(zip(logits.tolist(), targets, strict=True)):
@@ -186,7 +189,9 @@ def check_cross_entropy(mine):
         )
         tolerance = _tolerance(logits.dtype)
         case.equal(result[0], sum(losses) / len(losses), "loss", tolerance)
-        case.look = "the loss is right; its gradient is p - y, over the number of rows"
+        case.look = (
+            "the loss is right; its gradient is p - y, over the number of rows; y has one 1 a row"
+        )
         case.equal(result[1], want.astype(logits.dtype), "dlogits", tolerance)
     return "4 batches"
 
