@@ -160,6 +160,12 @@ def _softmax_of_row(row: list[float]) -> list[float]:
     return [share / sum(shares) for share in shares]
 
 
+LOOK_LOSS = "lse(z) - z[target] with the largest score taken off, in each row; then the mean"
+LOOK_GRADIENT = (
+    "the loss is right; its gradient is p - y, over the number of rows; y has one 1 a row"
+)
+
+
 @exercise("3.5 cross-entropy")
 def check_cross_entropy(mine):
     cases = [
@@ -170,10 +176,7 @@ def check_cross_entropy(mine):
          np.array([[1000.0, -1000.0], [5.0, 5.0]]), [1, 0]),
     ]  # fmt: skip
     for given, logits, targets in cases:
-        case = Case(
-            given,
-            "lse(z) - z[target] with the largest score taken off, in each row; then the mean",
-        )
+        case = Case(given, LOOK_LOSS)
         targets = np.array(targets, np.int32)
         losses, want = [], np.zeros(logits.shape)
         for i, (row, target) in enumerate(zip(logits.tolist(), targets, strict=True)):
@@ -189,9 +192,7 @@ def check_cross_entropy(mine):
         )
         tolerance = _tolerance(logits.dtype)
         case.equal(result[0], sum(losses) / len(losses), "loss", tolerance)
-        case.look = (
-            "the loss is right; its gradient is p - y, over the number of rows; y has one 1 a row"
-        )
+        case.look = LOOK_GRADIENT
         case.equal(result[1], want.astype(logits.dtype), "dlogits", tolerance)
     return "4 batches"
 
