@@ -18,6 +18,7 @@ from .errors import BadInput, CouldNotFinish, nearest
 from .generate import generate
 from .presets import PRESETS, TrainConfig, preset
 from .run import Run
+from .sim import command as simulation
 from .tokenizer import StreamDecoder
 
 
@@ -88,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("folder", type=Path, metavar="RUN")
 
     _add_course(command)
+    text = "run a CUDA C kernel without a GPU, and say what is wrong with it"
+    simulation.add_arguments(command("simulate", simulation.simulate, text))
     command("doctor", _doctor, "what this machine has, and what each missing part needs")
     sub = command(
         "bench", _bench, "measure the package on this machine, beside PyTorch if it is there"

@@ -16,7 +16,7 @@ TESTS = Path(__file__).parents[1]
 
 # Every module of the package has a layer; `folder.*` is all that is in a folder.
 LAYERS = {
-    0: ["array", "errors", "kernels", "devices.*", "sim.*"],
+    0: ["array", "errors", "kernels", "cuda", "devices.*", "sim.*"],
     1: ["reference", "reference_update", "launchers.*", "backend", "profile"],
     2: ["anomaly", "autograd", "tensor", "array_ops", "ops", "gradcheck"],
     3: ["nn", "gpt", "optim"],
@@ -31,7 +31,7 @@ LAYERS = {
 UPWARD = {("cli", "course"), ("cli", "course.commands"), ("cli", "course.doctor")}
 # What may be missing on a machine, and the only modules that may import it.
 OPTIONAL = {
-    "cupy": {"devices.cuda"},
+    "cupy": {"devices.cuda", "cuda"},
     "wgpu": {"devices.webgpu"},
     "torch": {"torch_referee", "bench"},
     "tokenizers": {"bench"},

@@ -1,0 +1,88 @@
+"""Which thread of a warp touches which address: the worst request of a line of a kernel."""
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ..figures import WIDTH
+
+LINE = 128  # bytes in a row of the picture: four sectors of global memory, or all 32 banks once
+SECTOR, BANK = 32, 4  # bytes
+SHADES = ["#b9d5ea", "#f7cfb3", "#bfe3d3", "#e9c6dc"]  # lanes 0 to 7, 8 to 15, ...
+UNUSED, INK, GREY, WORST = "#eeeeee", "#222222", "#666666", "#A34700"
+ROW = 0.24  # inches
+
+
+def draw_access(row) -> Figure:
+    """Draw the worst request of a row of `kernel.profile()`, each lane where it reads or writes.
+
+    Only the rows of 128 bytes that are touched are drawn. Of global memory a grey box is a sector
+    of 32 bytes, which moves as a whole; of shared memory a column is a bank, and the bank that
+    most different words are asked of is framed."""
+    cells = {lane: row.sample.start + offset for lane, offset in row.sample.offsets.items()}
+    touched = sorted({place // LINE for a in cells.values() for place in (a, a + row.size - 1)})
+    height = {line: i for i, line in enumerate(touched)}
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + ROW * len(touched)))
+    if row.space == "global":
+        _draw_sectors(axes, cells, row.size, height)
+    for lane, address in cells.items():
+        _draw_lane(axes, lane, address, row.size, height)
+    if row.space == "shared":
+        _frame_worst_bank(axes, cells, row.size, height)
+    _label(axes, row, touched)
+    return figure
+
+
+def _draw_sectors(axes, cells, size, height) -> None:
+    sectors = {place // SECTOR for a in cells.values() for place in (a, a + size - 1)}
+    for sector in sectors:
+        x, line = sector * SECTOR % LINE, sector * SECTOR // LINE
+        axes.add_patch(
+            Rectangle((x, height[line]), SECTOR, 1, facecolor=UNUSED, edgecolor=GREY, lw=0.8)
+        )
+
+
+def _draw_lane(axes, lane, address, size, height) -> None:
+    x, y = address % LINE, height[address // LINE]
+    axes.add_patch(
+        Rectangle((x, y + 0.08), size, 0.84, facecolor=SHADES[lane // 8], edgecolor=INK, lw=0.5)
+    )
+    if size >= BANK:
+        axes.text(
+            x + size / 2, y + 0.53, str(lane), ha="center", va="center", fontsize=6.5, color=INK
+        )
+
+
+def _frame_worst_bank(axes, cells, size, height) -> None:
+    words = {a // BANK + i for a in cells.values() for i in range(max(size // BANK, 1))}
+    count = [sum(word % 32 == bank for word in words) for bank in range(32)]
+    bank = count.index(max(count))
+    if count[bank] > 1:
+        axes.add_patch(
+            Rectangle((bank * BANK, 0), BANK, len(height), fill=False, edgecolor=WORST, lw=1.6)
+        )
+
+
+def _label(axes, row, touched) -> None:
+    shared = row.space == "shared"
+    moved = f"{row.worst}-way" if shared else f"{row.worst} sectors of 32 bytes"
+    verb = "reads" if row.op == "load" else "writes"
+    axes.set_title(
+        f"line {row.place.line}: {row.place.text.strip()[:70]}\n"
+        f"warp {row.sample.warp} {verb} {row.sample.array or 'memory'}, "
+        f"{row.size} bytes a thread: {moved}",
+        loc="left", fontsize=9,
+    )  # fmt: skip
+    axes.set(xlim=(-0.5, LINE + 0.5), ylim=(len(touched) + 0.05, -0.05))
+    step = 4 * BANK if shared else SECTOR
+    ticks = range(0, LINE + 1, step)
+    axes.set_xticks(list(ticks), [str(t // BANK if shared else t) for t in ticks])
+    axes.set_xlabel("bank" if shared else "byte of the row")
+    axes.set_yticks(
+        [i + 0.5 for i in range(len(touched))], [f"{line * LINE:,}" for line in touched]
+    )
+    axes.set_ylabel("byte of the array")
+    axes.tick_params(length=0, labelsize=7)
+    axes.grid(visible=False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)

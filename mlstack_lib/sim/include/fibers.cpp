@@ -1,0 +1,245 @@
+/* Fibers: the switch, who runs next, and the block's barrier.
+
+   The switch saves what a function must keep for its caller and nothing else: about 7 ns. swapcontext
+   would save the signal mask by two system calls, thirty times slower; an operating-system thread for
+   each CUDA thread would be slower by hundreds. */
+
+extern "C" void sim_switch(void** save, void* to);
+#if defined(__APPLE__)
+#define SYMBOL "_sim_switch"
+#else
+#define SYMBOL "sim_switch"
+#endif
+#if defined(__x86_64__)
+__asm__(".text\n.globl " SYMBOL "\n.p2align 4\n" SYMBOL
+        ":\n"
+        "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
+        "movq %rsp,(%rdi)\nmovq %rsi,%rsp\n"
+        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nretq\n");
+static void* first_frame(char* top, void (*function)()) {
+  void** sp = (void**)top;
+  *--sp = 0;  // a return address for `function`, never used, which also aligns its stack
+  *--sp = (void*)function;
+  for (int i = 0; i < 6; i++) *--sp = 0;
+  return sp;
+}
+#elif defined(__aarch64__)
+__asm__(".text\n.globl " SYMBOL "\n.p2align 4\n" SYMBOL
+        ":\n"
+        "sub sp,sp,#160\n"
+        "stp x19,x20,[sp,#0]\nstp x21,x22,[sp,#16]\nstp x23,x24,[sp,#32]\nstp x25,x26,[sp,#48]\n"
+        "stp x27,x28,[sp,#64]\nstp x29,x30,[sp,#80]\n"
+        "stp d8,d9,[sp,#96]\nstp d10,d11,[sp,#112]\nstp d12,d13,[sp,#128]\nstp d14,d15,[sp,#144]\n"
+        "mov x9,sp\nstr x9,[x0]\nmov sp,x1\n"
+        "ldp x19,x20,[sp,#0]\nldp x21,x22,[sp,#16]\nldp x23,x24,[sp,#32]\nldp x25,x26,[sp,#48]\n"
+        "ldp x27,x28,[sp,#64]\nldp x29,x30,[sp,#80]\n"
+        "ldp d8,d9,[sp,#96]\nldp d10,d11,[sp,#112]\nldp d12,d13,[sp,#128]\nldp d14,d15,[sp,#144]\n"
+        "add sp,sp,#160\nret\n");
+static void* first_frame(char* top, void (*function)()) {
+  void** sp = (void**)(top - 160);
+  memset(sp, 0, 160);
+  sp[11] = (void*)function;  // x30, where `ret` goes
+  return sp;
+}
+#else
+#error "the simulator knows how to switch threads on x86-64 and aarch64 only"
+#endif
+
+// ---- who runs next ----
+static u32 next_random(Worker* w) {
+  w->random ^= w->random << 13;
+  w->random ^= w->random >> 17;
+  return w->random ^= w->random << 5;
+}
+INLINE int choose(Worker* w, u32 mask) {
+  if (LIKELY(launch.p.order == FORWARD)) return __builtin_ctz(mask);
+  if (launch.p.order == REVERSE) return 31 - __builtin_clz(mask);
+  for (int skip = next_random(w) % __builtin_popcount(mask); skip; skip--) mask &= mask - 1;
+  return __builtin_ctz(mask);
+}
+static u32 next_warp(Worker* w) {
+  if (launch.p.order != FORWARD) return choose(w, w->ready_warps);
+  u32 later = w->ready_warps & (~0u << w->turn);
+  return __builtin_ctz(later ? later : w->ready_warps);
+}
+INLINE void wake(Worker* w, Warp* warp, u32 lanes) {
+  warp->ready |= lanes;
+  if (lanes) w->ready_warps |= 1u << (warp - w->warp);
+}
+static Fiber* first_in(Worker* w, int state, int barrier = -1) {
+  for (u32 i = 0; i < w->threads; i++) {
+    Fiber* f = &w->fiber[i];
+    if (f->state == state && (barrier < 0 || f->barrier == barrier)) return f;
+  }
+  return 0;
+}
+
+// A launch that is called off says where it was: at the last access of a lane of the warp that runs,
+// else at the line where a thread waits.
+COLD void report_time_limit(Worker* w) {
+  Fiber* found = 0;
+  u32 used = 0;
+  for (u32 i = 0; i < w->threads && !used; i++) {
+    Fiber* f = &w->fiber[i];
+    if (f->state == EXITED) continue;
+    used = f->warp == w->turn && w->checking ? w->log_used[f->lane] : 0;
+    if (used || !found || (!found->line && f->line)) found = f;
+  }
+  if (!found) return;
+  report_of(w, found, TIME_LIMIT,
+            used ? w->log[found->lane][used - 1].key >> 8 : line_site(found->line));
+}
+
+// ---- barriers ----
+COLD void report_divergence(Worker* w) {
+  Fiber* a = first_in(w, AT_BARRIER);
+  Fiber* b = 0;
+  u32 at_a = 0;
+  for (u32 i = 0; i < w->threads; i++) {
+    Fiber* f = &w->fiber[i];
+    if (f->state != AT_BARRIER) continue;
+    if (f->barrier == a->barrier) at_a++;
+    else if (!b) b = f;
+  }
+  Finding* f = report_of(w, a, DIVERGENCE, line_site(a->line), line_site(b->line));
+  if (!f) return;
+  f->thread2 = b->index;
+  f->numbers[0] = at_a;
+  f->numbers[1] = w->waiting - at_a;
+  f->numbers[2] = w->left;
+}
+COLD void report_left(Worker* w) {
+  Fiber* waiting = first_in(w, AT_BARRIER);
+  Finding* f = report_of(w, waiting, LEFT_BEFORE_BARRIER, line_site(w->barrier_line));
+  if (!f) return;
+  f->thread2 = first_in(w, EXITED)->index;
+  f->numbers[0] = w->waiting;
+  f->numbers[2] = w->left;
+}
+COLD void report_deadlock(Worker* w) {
+  Fiber* barrier = first_in(w, AT_BARRIER);
+  Fiber* warp_op = first_in(w, IN_WARP_OP);
+  Fiber* f = barrier ? barrier : warp_op;
+  Site other = barrier && warp_op ? line_site(warp_op->line) : 0;
+  Finding* found = report_of(w, f, DEADLOCK, line_site(f->line), other);
+  if (!found) return;
+  found->thread2 = warp_op ? warp_op->index : 0;
+  found->numbers[0] = w->waiting;
+  found->numbers[1] = w->threads - w->waiting - w->left;
+  found->numbers[2] = w->left;
+}
+static void clear_words(Worker* w) {
+  forget((char*)w->words, SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
+  w->epoch = 1;
+}
+// After a barrier all that came before is in order, so that the records of an epoch may be dropped.
+INLINE void next_epoch(Worker* w) {
+  if (w->checking && UNLIKELY(++w->epoch == 2048)) clear_words(w);
+}
+static void open_barrier(Worker* w) {
+  if (UNLIKELY(w->left)) report_left(w);
+  count_event(w, BARRIER, w->barrier_line);
+  w->waiting = 0;
+  w->votes = w->next_votes;
+  next_epoch(w);
+  w->ready_warps = 0;
+  for (u32 i = 0; i < w->warps; i++) {
+    Warp* warp = &w->warp[i];
+    u32 lanes = warp->at_barrier;
+    warp->at_barrier = warp->epoch = 0;
+    wake(w, warp, lanes);
+  }
+  w->turn = launch.p.order == FORWARD ? __builtin_ctz(w->ready_warps) : choose(w, w->ready_warps);
+}
+
+// The next fiber: of this warp as long as one of its threads can go on, then of another warp. The
+// scheduler, when the block has ended or cannot go on.
+static Fiber* pick(Worker* w) {
+  for (;;) {
+    Warp* warp = &w->warp[w->turn];
+    if (LIKELY(warp->ready)) return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
+    bool stop = must_stop(w);  // once: between two looks a request could come and go unreported
+    if (UNLIKELY(stop && w->cancelled)) {
+      report_time_limit(w);
+      stop_from(w);
+    }
+    if (w->checking) {
+      flush_log(w);
+      if (warp->paused && !stop) {
+        warp->ready = warp->paused;
+        warp->paused = 0;
+        continue;
+      }
+    }
+    if (UNLIKELY(stop)) return &w->scheduler;
+    w->ready_warps &= ~(1u << w->turn);
+    if (w->ready_warps) {
+      w->turn = next_warp(w);
+    } else if (w->left == w->threads) {
+      return &w->scheduler;
+    } else if (w->waiting && w->waiting + w->left == w->threads && !w->mixed) {
+      open_barrier(w);
+    } else {
+      if (w->waiting + w->left == w->threads) report_divergence(w);
+      else report_deadlock(w);
+      stop_from(w);
+      return &w->scheduler;
+    }
+  }
+}
+INLINE void switch_from(Worker* w, Fiber* f) {
+  Fiber* next = pick(w);
+  w->current = next;
+  if (next != f) sim_switch(&f->sp, next->sp);
+}
+// End the block from inside one of its threads.
+static void leave(Worker* w) {
+  void* nowhere;
+  stop_from(w);
+  w->current = &w->scheduler;
+  sim_switch(&nowhere, w->scheduler.sp);
+  __builtin_unreachable();
+}
+
+API void __sim_syncthreads(int line, int id) {
+  Worker* w = self;
+  Fiber* f = w->current;
+  Warp* warp = &w->warp[f->warp];
+  if (!w->waiting) {
+    w->barrier = id;
+    w->barrier_line = line;
+    w->mixed = false;
+  } else if (id != w->barrier) {
+    w->mixed = true;
+  }
+  f->line = line;
+  f->barrier = id;
+  f->state = AT_BARRIER;
+  warp->ready &= ~f->bit;
+  warp->at_barrier |= f->bit;
+  w->waiting++;
+  switch_from(w, f);
+  f->state = READY;
+}
+API int __sim_syncthreads_reduce(int line, int id, int op, int value) {
+  Worker* w = self;
+  if (!w->waiting) w->next_votes = op == 1;
+  if (op == 0) w->next_votes += value;
+  else if (op == 1) w->next_votes &= value;
+  else w->next_votes |= value;
+  __sim_syncthreads(line, id);
+  return w->votes;
+}
+
+API uint3 __sim_thread_idx() { return self->current->thread; }
+API uint3 __sim_block_idx() { return self->block; }
+API uint3 __sim_block_dim() {
+  return uint3{launch.p.block[0], launch.p.block[1], launch.p.block[2]};
+}
+API uint3 __sim_grid_dim() { return uint3{launch.p.grid[0], launch.p.grid[1], launch.p.grid[2]}; }
+API int __sim_warp_size() { return 32; }
+API long long __sim_clock() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long long)t.tv_sec * 1000000000 + t.tv_nsec;
+}

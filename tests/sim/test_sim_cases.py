@@ -1,0 +1,145 @@
+"""Every seeded fault is found, right kernels are silent, in any order and with every compiler."""
+
+import numpy as np
+import pytest
+from sim_cases import CASES
+from sim_kernels import LARGE, SMALL, text
+
+from mlstack_lib import sim
+
+SYNCHRONISATION = ("__syncthreads();", "__syncwarp();", "cp_async_wait<0>();")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_fault_is_found_and_a_right_kernel_is_silent(case, compiler):
+    for order in case.orders:
+        with sim.config(check=case.check, order=order, timeout=1.0):
+            found = case.findings()
+        kinds = {finding.kind for finding in found}
+        if not case.faults:
+            assert found == [], order
+        assert case.faults <= kinds, order
+        if case.line is not None:
+            assert case.line in (found[0].line, found[0].line2), order
+
+
+def test_the_cases_are_all_there():
+    assert len({case.name for case in CASES}) == len(CASES) == 64
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_launch_after_a_fault_works(case):
+    with sim.config(check=case.check, timeout=0.3):
+        case.findings()
+    SMALL[0].run(kernel := SMALL[0].kernel())
+    assert kernel.report == []
+
+
+def test_findings_and_results_are_the_same_every_time():
+    for case in CASES:
+        if "race" in case.faults:
+            first, second = case.findings(), case.findings()
+            assert first == second
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_two_workers_find_what_one_finds(case):
+    with sim.config(check=case.check, timeout=1.0, workers=2):
+        found = case.findings()
+    assert case.faults <= {finding.kind for finding in found}
+    assert case.faults or found == []
+
+
+# ---- mutants ----
+
+
+def mutants():
+    """(case, what was changed, text): every barrier and wait left out, every guard made too loose."""
+    for case in SMALL:
+        lines = text(case.file).split("\n")
+        for i, line in enumerate(lines):
+            if _kernel_of(case, lines, i) != case.name.split("<")[0]:
+                continue
+            for call in SYNCHRONISATION:
+                if call in line:
+                    yield case, f"{case.name}:{i + 1} without {call}", _changed(lines, i, call, "")
+            for guard in GUARDS:
+                if guard in line:
+                    looser = guard.replace("<", "<=").replace(">=", ">")
+                    name = f"{case.name}:{i + 1} with {looser}"
+                    yield case, name, _changed(lines, i, guard, looser)
+
+
+def _changed(lines: list[str], i: int, old: str, new: str) -> str:
+    return "\n".join([*lines[:i], lines[i].replace(old, new, 1), *lines[i + 1 :]])
+
+
+def _kernel_of(case, lines: list[str], i: int) -> str:
+    """The kernel that line i is in; of a helper above them all the one that calls it."""
+    names = [c.name.split("<")[0] for c in SMALL if c.file == case.file]
+    starts = {k: name for k, line in enumerate(lines) for name in names
+              if f" {name}(" in line or line.startswith(f"{name}(")}  # fmt: skip
+    return next((starts[k] for k in range(i, -1, -1) if k in starts), names[-1])
+
+
+GUARDS = (
+    "i < n",
+    "row >= N",
+    "t < o",
+    "i < C",
+    "k < N",
+    "j < tiles",
+    "j + 1 < tiles",
+    "threadIdx.x < 8 ?",
+)
+MUTANTS = list(mutants())
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant[1])
+def test_a_mutant_is_found_in_any_order(mutant, compiler):
+    case, _, code = mutant
+    for order in ("forward", "reverse", "random:7"):
+        with sim.config(timeout=2.0, order=order):
+            assert _findings(case, code), order
+
+
+def _findings(case, code):
+    kernel = case.kernel(code)
+    try:
+        case.run(kernel)
+    except sim.KernelError as error:
+        return error.findings
+    return kernel.report
+
+
+def test_there_are_mutants_of_every_kernel():
+    assert {case.name for case, *_ in MUTANTS} == {case.name for case in SMALL}
+    assert len(MUTANTS) == len({name for _, name, _ in MUTANTS}) == 29
+
+
+# ---- right results ----
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["checked", "fast"])
+@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
+def test_kernels_agree_with_numpy(case, check, compiler):
+    for seed, order in enumerate(("forward", "reverse", "random:3")):
+        with sim.config(check=check, order=order):
+            kernel = case.kernel()
+            errors = case.run(kernel, seed)
+        assert all(error <= 1 for error in errors), errors
+        assert kernel.report == []
+
+
+@pytest.mark.parametrize("case", LARGE, ids=lambda case: case.name)
+def test_kernels_agree_with_numpy_at_full_size(case):
+    with sim.config(check=False, timeout=30):
+        errors = case.run(case.kernel())
+    assert all(error <= 1 for error in errors), errors
+
+
+def test_a_wrong_result_would_be_seen():
+    case = SMALL[0]
+    errors = case.run(case.kernel(text(case.file).replace("s[t + o];", "2 * s[t + o];")))
+    assert not all(error <= 1 for error in errors)
+    assert not np.isnan(errors[0])
