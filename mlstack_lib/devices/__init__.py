@@ -2,13 +2,10 @@
 
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 from ..errors import BadInput, nearest
 
-NOT_DEVICES = {"buffers"}
-FILES = {file.stem for file in Path(__file__).parent.glob("[a-z]*.py")} - NOT_DEVICES
-NAMES = sorted(name.replace("_", "-") for name in FILES)
+NAMES = ["cpu", "cuda", "cuda-sim"]
 
 
 @cache

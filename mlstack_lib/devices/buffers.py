@@ -1,66 +1,79 @@
-"""Buffers of a device that are lent out, and come back when nothing refers to them any more."""
+"""Buffers that a device keeps from step to step, and the sequence in which a step asks for them."""
 
 import heapq
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
-
-class Buffer:
-    """Memory of a device; its `memory` is what the device's library calls it."""
-
-    __slots__ = ("memory", "__weakref__")
-
-    def __init__(self, memory: Any):
-        self.memory = memory
+import numpy as np
 
 
-class Buffers:
-    """The buffers of all steps, by size, and the sequence of requests in each kind of step.
+class Pool:
+    """Buffers by size. A buffer comes back when what was made of it is gone.
 
-    The lowest free buffer of a size is lent first, so a step that asks for the same arrays in the
-    same order gets the same memory every time: that is what lets a device replay it.
+    The lowest free buffer is lent first, so a program that repeats itself gets the same ones.
+    """
+
+    def __init__(self, allocate: Callable[[int], Any]):
+        self.buffers: list[Any] = []
+        self._allocate = allocate
+        self._free: dict[int, list[int]] = {}
+
+    def lend(self, nbytes: int, wrap: Callable[[Any], Any]) -> Any:
+        """Return wrap(buffer) of a buffer that nothing else uses, until that object is gone."""
+        free = self._free.setdefault(nbytes, [])
+        if not free:
+            free.append(len(self.buffers))
+            self.buffers.append(self._allocate(nbytes))
+        index = heapq.heappop(free)
+        lent = wrap(self.buffers[index])
+        weakref.finalize(lent, heapq.heappush, free, index).atexit = False
+        return lent
+
+
+class Steps:
+    """The kinds of step a device has seen. Each must ask for the same arrays in the same order.
+
+    That is what lets a device replay a step: every later one gets the very same buffers.
     """
 
     def __init__(self, allocate: Callable[[int], Any]):
         self._allocate = allocate
-        self._memories: list[Any] = []
-        self._free: dict[int, list[int]] = {}
-        self._requests: dict[Hashable, list[int]] = {}
-        self._now: list[int] | None = None
+        self._calls: list | None = None
+        self.forget()
 
-    def lend(self, nbytes: int) -> Buffer:
-        """A buffer of this size: inside a step one that is kept, outside a new one."""
-        if self._now is None:
-            return self.own(nbytes)
-        self._now.append(nbytes)
-        free = self._free.setdefault(nbytes, [])
-        if not free:
-            free.append(len(self._memories))
-            self._memories.append(self._allocate(nbytes))
-        index = heapq.heappop(free)
-        buffer = Buffer(self._memories[index])
-        weakref.finalize(buffer, heapq.heappush, free, index).atexit = False
-        return buffer
+    def forget(self) -> None:
+        """Drop all recordings and their buffers."""
+        self.pool = Pool(self._allocate)
+        self.recordings: dict[Hashable, list] = {}
 
-    def own(self, nbytes: int) -> Buffer:
-        """A new buffer of this size, which belongs to no step."""
-        return Buffer(self._allocate(nbytes))
+    @property
+    def open(self) -> bool:
+        """Whether a step is under way."""
+        return self._calls is not None
+
+    def lend(self, shape: tuple[int, ...], dtype: np.dtype, wrap: Callable[[Any], Any]) -> Any:
+        """wrap(buffer) for an array of the step under way."""
+        self._calls.append((tuple(shape), dtype))
+        return self.pool.lend(max(prod(shape) * dtype.itemsize, 1), wrap)
 
     @contextmanager
     def step(self, key: Hashable) -> Iterator[None]:
-        """Within the block, buffers are kept. RuntimeError if a step asks for others."""
-        if self._now is not None:
+        """Within the block `lend` may be called. RuntimeError says where it differs from before."""
+        if self._calls is not None:
             raise RuntimeError(f"step {key!r}: another step is already open")
-        self._now = now = []
+        self._calls = calls = []
         try:
             yield
         finally:
-            self._now = None
-        first = self._requests.setdefault(key, now)
-        if now != first:
-            at = next((i for i, (a, b) in enumerate(zip(now, first, strict=False)) if a != b), None)
-            at = min(len(now), len(first)) if at is None else at
-            got, want = (f"{r[at]:,} bytes" if at < len(r) else "nothing" for r in (now, first))
+            self._calls = None
+        first = self.recordings.setdefault(key, calls)
+        if calls != first:
+            at = next(
+                (i for i, (a, b) in enumerate(zip(calls, first, strict=False)) if a != b), None
+            )
+            at = min(len(calls), len(first)) if at is None else at
+            got, want = (c[at] if at < len(c) else "nothing" for c in (calls, first))
             raise RuntimeError(f"step {key!r}: array {at} is {got}, the first step had {want}")

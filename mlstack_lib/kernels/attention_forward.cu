@@ -32,14 +32,14 @@ extern "C" __global__ void __launch_bounds__(256)
                 if (k0 + tx + 16 * j > row) s[i][j] = -3.0e38f;
                 high = fmaxf(high, s[i][j]);
             }
-            high = row_max(high);
+            high = warp_max<16>(high);
             for (int j = 0; j < BK / 16; j++) {
                 s[i][j] = k0 + tx + 16 * j > row ? 0.0f : expf(s[i][j] - high);
                 sum += s[i][j];
                 p[(ty + 16 * i) * (BK + 1) + tx + 16 * j] = s[i][j];
             }
             float rescale = expf(top[i] - high);
-            total[i] = total[i] * rescale + row_sum(sum);
+            total[i] = total[i] * rescale + warp_sum<16>(sum);
             for (int d = 0; d < COLUMNS; d++) acc[i][d] *= rescale;
             top[i] = high;
         }

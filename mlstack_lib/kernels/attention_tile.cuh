@@ -49,15 +49,3 @@ __device__ __forceinline__ void add_weighted_rows(const float* w, unsigned acros
         }
     }
 }
-
-/* The sum over the 16 threads of one ty. */
-__device__ __forceinline__ float row_sum(float value) {
-    for (int offset = 8; offset > 0; offset /= 2) value += __shfl_xor_sync(FULL_MASK, value, offset);
-    return value;
-}
-
-__device__ __forceinline__ float row_max(float value) {
-    for (int offset = 8; offset > 0; offset /= 2)
-        value = fmaxf(value, __shfl_xor_sync(FULL_MASK, value, offset));
-    return value;
-}

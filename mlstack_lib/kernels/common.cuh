@@ -6,15 +6,18 @@
 enum { STEP, LEARNING_RATE, BIAS_CORRECTION1, BIAS_CORRECTION2, CLIP, GRAD_NORM, HALTED, SCHEDULE_ROW, BATCH,
        DROPOUT, POSITION, SCHEDULED = 4 };
 
-/* The sum over the 32 lanes of a warp, in every lane. */
+/* The sum over neighbouring lanes of a warp, LANES of them (a power of 2), in each of these. */
+template <int LANES = 32>
 __device__ __forceinline__ float warp_sum(float value) {
-    for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(FULL_MASK, value, offset);
+    for (int offset = LANES / 2; offset > 0; offset /= 2)
+        value += __shfl_xor_sync(FULL_MASK, value, offset);
     return value;
 }
 
-/* The largest of the 32 lanes of a warp, in every lane. */
+/* The largest of neighbouring lanes of a warp, likewise. */
+template <int LANES = 32>
 __device__ __forceinline__ float warp_max(float value) {
-    for (int offset = 16; offset > 0; offset /= 2)
+    for (int offset = LANES / 2; offset > 0; offset /= 2)
         value = fmaxf(value, __shfl_xor_sync(FULL_MASK, value, offset));
     return value;
 }

@@ -3,35 +3,20 @@
    variance. A warp takes a row and holds it in registers, PER_LANE numbers a lane: one read, one write.
    grid n / WARPS rounded up; block 32 * WARPS; c <= 32 * PER_LANE. Reads 4nc, writes 4nc bytes.
    Twin layernorm_forward.wgsl, reference layernorm_forward. Ba, Kiros, Hinton 2016. */
+#include "layernorm_row.cuh"
+
 extern "C" __global__ void layernorm_forward(const float* __restrict__ x, const float* __restrict__ weight,
                                              const float* __restrict__ bias, float* __restrict__ y,
                                              float* __restrict__ mean, float* __restrict__ rstd, unsigned n,
                                              unsigned c, float eps) {
     unsigned lane = threadIdx.x % 32, row = blockIdx.x * WARPS + threadIdx.x / 32;
     if (row >= n) return;  // whole warps leave
-    x += (size_t)row * c;
-    y += (size_t)row * c;
-    float v[PER_LANE], sum = 0.0f, squares = 0.0f;
+    size_t begin = (size_t)row * c;
+    float v[PER_LANE];
 #pragma unroll
     for (int i = 0; i < PER_LANE; i++) {
         unsigned j = lane + 32 * i;
-        v[i] = j < c ? x[j] : 0.0f;
-        sum += v[i];
+        v[i] = j < c ? x[begin + j] : 0.0f;
     }
-    float mu = warp_sum(sum) / c;
-#pragma unroll
-    for (int i = 0; i < PER_LANE; i++) {
-        v[i] = lane + 32 * i < c ? v[i] - mu : 0.0f;
-        squares += v[i] * v[i];
-    }
-    float r = rsqrtf(warp_sum(squares) / c + eps);
-#pragma unroll
-    for (int i = 0; i < PER_LANE; i++) {
-        unsigned j = lane + 32 * i;
-        if (j < c) y[j] = v[i] * r * weight[j] + bias[j];
-    }
-    if (lane == 0) {
-        mean[row] = mu;
-        rstd[row] = r;
-    }
+    normalise_row(v, weight, bias, y + begin, mean + row, rstd + row, c, eps);
 }

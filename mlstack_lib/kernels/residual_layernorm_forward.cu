@@ -3,6 +3,8 @@
    added to the variance. A warp takes a row and holds it in registers, PER_LANE numbers a lane.
    grid n / WARPS rounded up; block 32 * WARPS; c <= 32 * PER_LANE. Reads 8nc, writes 8nc bytes.
    Twin residual_layernorm_forward.wgsl, reference residual_layernorm_forward. */
+#include "layernorm_row.cuh"
+
 extern "C" __global__ void
     residual_layernorm_forward(const float* __restrict__ x, const float* __restrict__ delta,
                                const float* __restrict__ weight, const float* __restrict__ bias,
@@ -12,28 +14,12 @@ extern "C" __global__ void
     unsigned lane = threadIdx.x % 32, row = blockIdx.x * WARPS + threadIdx.x / 32;
     if (row >= n) return;  // whole warps leave
     size_t begin = (size_t)row * c;
-    float v[PER_LANE], sum = 0.0f, squares = 0.0f;
+    float v[PER_LANE];
 #pragma unroll
     for (int i = 0; i < PER_LANE; i++) {
         unsigned j = lane + 32 * i;
         v[i] = j < c ? x[begin + j] + delta[begin + j] : 0.0f;
         if (j < c) residual[begin + j] = v[i];
-        sum += v[i];
     }
-    float mu = warp_sum(sum) / c;
-#pragma unroll
-    for (int i = 0; i < PER_LANE; i++) {
-        v[i] = lane + 32 * i < c ? v[i] - mu : 0.0f;
-        squares += v[i] * v[i];
-    }
-    float r = rsqrtf(warp_sum(squares) / c + eps);
-#pragma unroll
-    for (int i = 0; i < PER_LANE; i++) {
-        unsigned j = lane + 32 * i;
-        if (j < c) y[begin + j] = v[i] * r * weight[j] + bias[j];
-    }
-    if (lane == 0) {
-        mean[row] = mu;
-        rstd[row] = r;
-    }
+    normalise_row(v, weight, bias, y + begin, mean + row, rstd + row, c, eps);
 }

@@ -1,6 +1,6 @@
 """Launchers of the matrix products. Signatures and meaning: the reference."""
 
-from .elementwise import ceil_div, column_sum, empty_like, sum_parts
+from .elementwise import ceil_div, column_sum, empty_like, fill, sum_parts
 
 LARGE = {"BM": 128, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
 SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 4, "TN": 4}
@@ -52,7 +52,8 @@ def linear_forward(x, weight, bias, activation=None):
     if bias is None and activation is None:
         return matmul_nt(x, weight), None
     if bias is None:
-        bias = x.device.zeros((weight.shape[0],), x.dtype)
+        bias = empty_like(x, weight.shape[:1])
+        fill(bias, 0)
     (n, k), m = x.shape, weight.shape[0]
     tiles = tiles_for(n, m)
     y, constants = empty_like(x, (n, m)), {"TRANS_A": 0, "TRANS_B": 1, **tiles}

@@ -116,6 +116,26 @@ def attention_gradient(r, b, t, h, d):
     return {"dout": r(b, t, h, d), "qkv": qkv, "out": out, "lse": lse}
 
 
+def attention_token_by_token(dout, qkv, out, lse):
+    """reference.attention_backward, every sum taken one term after the other."""
+
+    def dot(a, b):
+        return np.cumsum(a * b, axis=-1)[..., -1]
+
+    q, k, v = np.moveaxis(qkv, (2, 3), (0, 2))  # each (B, H, T, D)
+    do, dqkv, scale = dout.swapaxes(1, 2), np.zeros_like(qkv), qkv.dtype.type(q.shape[-1] ** -0.5)
+    dq, dk, dv = np.moveaxis(dqkv, (2, 3), (0, 2))  # views
+    delta = dot(dout, out).swapaxes(1, 2)
+    for i in range(q.shape[2]):  # one query after the other, and all the keys that it sees
+        seen = np.s_[:, :, : i + 1]
+        p = np.exp(dot(q[:, :, i, None], k[seen]) * scale - lse[:, :, i, None])[..., None]
+        ds = p * (dot(do[:, :, i, None], v[seen]) - delta[:, :, i, None])[..., None] * scale
+        dq[:, :, i] = np.cumsum(ds * k[seen], axis=2)[:, :, -1]
+        dk[seen] += ds * q[:, :, i, None]
+        dv[seen] += p * do[:, :, i, None]
+    return dqkv
+
+
 def attention_cached(r, b, t, h, d):
     cache, state = r(2, b, h, t + 5, d), r.state(POSITION=2)
     return {"qkv": r(b, t, 3, h, d), "cache": cache, "state": state}
@@ -188,7 +208,9 @@ CASES = {
     ),
     "softmax_forward": Case(ROWS, lambda r, *s: {"x": r(*s) * 4}),
     "softmax_backward": Case(
-        ROWS, lambda r, *s: {"dy": r(*s), "y": reference.softmax_forward(r(*s) * 4)}
+        ROWS,
+        lambda r, *s: {"dy": r(*s), "y": reference.softmax_forward(r(*s) * 4)},
+        terms="dy",
     ),
     "cross_entropy_forward": Case(LOGITS, cross_entropy),
     "cross_entropy_with_gradient": Case(LOGITS, cross_entropy),
@@ -199,7 +221,7 @@ CASES = {
     "attention_forward: one key wins": Case(
         ATTENTION, lambda r, b, t, h, d: {"qkv": r(b, t, 3, h, d) * 9}
     ),
-    "attention_backward": Case(ATTENTION, attention_gradient),
+    "attention_backward": Case(ATTENTION, attention_gradient, plain=attention_token_by_token),
     "attention_cached": Case(ATTENTION, attention_cached, ("cache",)),
     "pcg4d": Case(FLAT, lambda r, n: {key: r.words(n) for key in "abcd"}),
     "dropout": Case(
@@ -211,7 +233,7 @@ CASES = {
     "squared_norm": Case(FLAT, lambda r, n: {"x": r(n)}, plain=lambda x: np.cumsum(x * x)[-1]),
     "clip_coefficient": Case(
         ONCE,
-        lambda r: {"norm2": r() ** 2 + 4, "state": r.state(HALTED=0), "max_norm": 1.0},
+        lambda r: {"norm2": np.asarray(r() ** 2 + 4), "state": r.state(HALTED=0), "max_norm": 1.0},
         ("state",),
     ),
     "adamw": Case(FLAT, adamw, ("params", "m", "v")),

@@ -6,6 +6,7 @@ from sim_cases import CASES
 from sim_kernels import LARGE, SMALL, text
 
 from mlstack_lib import sim
+from mlstack_lib.sim.compilers import NAMES
 
 SYNCHRONISATION = ("__syncthreads();", "__syncwarp();", "cp_async_wait<0>();")
 
@@ -21,6 +22,14 @@ def test_a_fault_is_found_and_a_right_kernel_is_silent(case, compiler):
         assert case.faults <= kinds, order
         if case.line is not None:
             assert case.line in (found[0].line, found[0].line2), order
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_compiler_is_tried(name):
+    if name not in sim.available():
+        pytest.skip(f"{name} is not on this machine: no kernel was built by it")
+    with sim.config(compiler=name):
+        assert max(SMALL[0].run(SMALL[0].kernel())) <= 1
 
 
 def test_the_cases_are_all_there():

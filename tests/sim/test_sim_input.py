@@ -204,3 +204,11 @@ def test_arithmetic_gives_what_a_kernel_takes_and_changes(arrays):
     total = x + 1
     launch(x=x, y=total)
     assert total.tolist() == [4.0] * 64
+
+
+@pytest.mark.parametrize("name", ["advance", "index", "select", "signal"])
+def test_a_kernel_may_be_called_like_a_function_of_libc(name, compiler):
+    code = f'extern "C" __global__ void {name}(float* y) {{ y[threadIdx.x] = threadIdx.x; }}'
+    y = sim.zeros(4, np.float32)
+    sim.RawKernel(code, name)((1,), (4,), (y,))
+    assert y.tolist() == [0, 1, 2, 3]

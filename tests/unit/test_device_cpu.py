@@ -8,7 +8,8 @@ import pytest
 from mlstack_lib.array import STATE_SIZE
 from mlstack_lib.backend import backend
 from mlstack_lib.devices import NAMES, device
-from mlstack_lib.devices.cpu import ALIGNMENT, Device, Pool
+from mlstack_lib.devices.buffers import Pool
+from mlstack_lib.devices.cpu import ALIGNMENT, Device, _aligned
 from mlstack_lib.errors import BadInput
 
 
@@ -94,9 +95,9 @@ SHAPES = [(3, 4), (5,), (3, 4), (), (0, 2), (7, 11, 2)]
 
 def test_every_later_step_gets_the_same_buffers_and_allocates_nothing(cpu):
     first = take(cpu, *SHAPES)
-    count = len(cpu._pool.buffers)
+    count = len(cpu._steps.pool.buffers)
     assert [take(cpu, *SHAPES) for _ in range(5)] == [first] * 5
-    assert len(cpu._pool.buffers) == count == len(SHAPES)
+    assert len(cpu._steps.pool.buffers) == count == len(SHAPES)
 
 
 def test_arrays_that_are_alive_together_never_share_memory(cpu):
@@ -115,7 +116,7 @@ def test_an_array_that_is_gone_leaves_its_buffer_to_the_next_of_its_size(cpu):
         assert address(cpu.empty((2, 3), np.float32)) == first
         assert address(cpu.empty((3,), np.float64)) == first
         assert address(cpu.empty((5,), np.float32)) != first
-    assert len(cpu._pool.buffers) == 2
+    assert len(cpu._steps.pool.buffers) == 2
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_view_keeps_the_buffer(cpu, view):
         assert not np.shares_memory(kept, cpu.empty((4, 4), np.float32))
     del kept
     assert len(set(take(cpu, (4, 4), (4, 4), key="b"))) == 2
-    assert len(cpu._pool.buffers) == 2
+    assert len(cpu._steps.pool.buffers) == 2
 
 
 def test_an_array_that_outlives_its_step_keeps_its_values(cpu):
@@ -195,7 +196,7 @@ def test_a_step_within_a_step_is_refused_and_leaves_the_outer_one_as_it_was(cpu)
         with pytest.raises(RuntimeError, match="'b': another step is already open"), cpu.step("b"):
             pass
         cpu.empty((4,), np.float32)
-    assert [shape for shape, _ in cpu._recordings["a"]] == [(3,), (4,)]
+    assert [shape for shape, _ in cpu._steps.recordings["a"]] == [(3,), (4,)]
 
 
 def test_a_step_that_fails_raises_its_own_error_and_records_nothing(cpu):
@@ -206,10 +207,10 @@ def test_a_step_that_fails_raises_its_own_error_and_records_nothing(cpu):
 
     with pytest.raises(KeyError):
         failing()
-    assert cpu._recordings == {}
+    assert cpu._steps.recordings == {}
     outside = cpu.empty((3,), np.float32)
     take(cpu, (4,))
-    assert len(cpu._pool.buffers) == 2
+    assert len(cpu._steps.pool.buffers) == 2
     assert outside.base is None  # not out of a step's buffers
 
 
@@ -219,14 +220,14 @@ def test_forgetting_the_steps_allows_another_sequence_and_new_buffers(cpu):
     kept[...] = 5
     cpu.forget_steps()
     take(cpu, (4,), (3,))
-    assert len(cpu._pool.buffers) == 2
+    assert len(cpu._steps.pool.buffers) == 2
     assert (kept == 5).all()
 
 
 def test_the_lowest_free_buffer_is_lent_first():
-    pool = Pool()
-    arrays = [pool.lend((4,), np.dtype(np.float32)) for _ in range(4)]
+    pool = Pool(_aligned)
+    arrays = [pool.lend(16, np.frombuffer) for _ in range(4)]
     places = [address(array) for array in arrays]
     del arrays[2], arrays[0]
-    again = [pool.lend((4,), np.dtype(np.float32)) for _ in range(2)]
+    again = [pool.lend(16, np.frombuffer) for _ in range(2)]
     assert [address(array) for array in again] == [places[0], places[2]]

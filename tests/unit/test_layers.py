@@ -130,7 +130,7 @@ def test_the_readers_see_what_is_there():
     assert list(functions_of(source)) == [("f", 4)]
     assert imports_of("ops") >= {"array_ops", "autograd", "backend"}
     assert imports_of("launchers.cpu") >= {"array", "reference", "launchers.cpu_blocks"}
-    assert imports_of("devices.cpu") == {"array"}
+    assert imports_of("devices.cpu") == {"array", "devices.buffers"}
     assert {"ops", "autograd", "devices"} <= imports_of("__init__")
     assert "numpy" in outside_imports_of(TREES["ops"])
     assert len(FILES) > 30

@@ -63,10 +63,10 @@ def loop():
 
 def test_20_steps_move_nothing_between_host_and_device_and_allocate_no_buffer(loop):
     loop.step()
-    before = loop.device.transfers, len(loop.device._pool.buffers)
+    before = loop.device.transfers, len(loop.device._steps.pool.buffers)
     for _ in range(20):
         loop.step()
-    assert (loop.device.transfers, len(loop.device._pool.buffers)) == before
+    assert (loop.device.transfers, len(loop.device._steps.pool.buffers)) == before
     assert before[1] > 20
 
 
@@ -103,7 +103,7 @@ def test_a_recorded_step_gives_to_the_bit_what_fresh_buffers_give(loop, monkeypa
     plain = Loop()
     for _ in range(3):
         plain.step()
-    assert plain.device._pool.buffers == []
+    assert plain.device._steps.pool.buffers == []
     for name, value in plain.model.state_dict().items():
         assert np.array_equal(value, recorded[name])
 

@@ -22,7 +22,8 @@
 #define __SIM_EXPORTED __attribute__((visibility("default")))
 
 // ---- qualifiers ----
-#define __global__ __SIM_NO_INLINE __SIM_EXPORTED __attribute__((used))
+/* protected: a kernel may be called like a function of libc (advance, index), and stays itself */
+#define __global__ __SIM_NO_INLINE __attribute__((used, visibility("protected")))
 #define __device__
 #define __host__
 #define __constant__

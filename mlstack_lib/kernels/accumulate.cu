@@ -1,7 +1,0 @@
-/* accumulate: y += x; x, y (n) f32. Reads 8n, writes 4n bytes.
-   grid n / BLOCK rounded up; block BLOCK. Any n. Twin accumulate.wgsl, reference store (accumulate). */
-extern "C" __global__ void accumulate(const float* __restrict__ x, float* __restrict__ y, unsigned n) {
-    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= n) return;
-    y[i] += x[i];
-}
