@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import mlstack_lib as ml
-from mlstack_lib.course import figures, use
+from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.exercises import chapter_01 as given
 from mlstack_lib.course.figures import show
 from mlstack_lib.course.pictures.broadcasting import draw_broadcast
@@ -496,7 +496,7 @@ def matmul_loops(a, b):
 
 rng = np.random.default_rng(0)
 a, b = rng.standard_normal((5, 7)), rng.standard_normal((7, 4))
-print("agrees with a @ b:", np.allclose(matmul_loops(a, b), a @ b))
+print("agrees with a @ b:", agree(matmul_loops(a, b), a @ b, within=1e-12))
 
 # %% [markdown] id="blocks"
 # This walks down the columns of `b`, again for every row $i$, and in a large table the lines are gone when

@@ -25,7 +25,7 @@ import mlstack_lib as ml
 from mlstack_lib import nn, reference
 from mlstack_lib.array import Slot
 from mlstack_lib.backend import calls
-from mlstack_lib.course import figures, use
+from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.digits import draw_digits
 from mlstack_lib.course.exercises import chapter_03 as given
 from mlstack_lib.course.figures import show
@@ -116,7 +116,7 @@ linear_backward_weight_ = use(
 rng = np.random.default_rng(0)
 x, first, second = (rng.standard_normal(shape) for shape in [(5, 8), (6, 8), (3, 6)])
 one = second @ first  # (3, 8)
-print("two layers are one layer:", np.allclose((x @ first.T) @ second.T, x @ one.T))
+print("two layers are one layer:", agree((x @ first.T) @ second.T, x @ one.T, within=1e-12))
 
 # %% [markdown] id="gelu"
 # No: a product of matrices is a matrix. Chapter 02 put `tanh` between its layers. Transformers use the
@@ -658,7 +658,7 @@ rng = np.random.default_rng(0)
 logits, targets = rng.standard_normal((6, 10)), rng.integers(0, 10, 6)
 loss, dlogits = reference.cross_entropy_with_gradient(logits, targets, ignore_index=-1)
 my_loss, my_dlogits = cross_entropy_(logits, targets)
-print("loss and gradient agree:", np.allclose(my_loss, loss), np.allclose(my_dlogits, dlogits))
+print("loss agrees:", agree(my_loss, loss, 1e-12), "  gradient:", agree(my_dlogits, dlogits, 1e-12))
 
 state = np.zeros(16, np.float32)
 state[Slot.DROPOUT] = 7

@@ -28,7 +28,7 @@ import numpy as np
 import mlstack_lib as ml
 from mlstack_lib import nn, reference
 from mlstack_lib.autograd import op
-from mlstack_lib.course import figures, use
+from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.digits import draw_digits
 from mlstack_lib.course.exercises import chapter_04 as given
 from mlstack_lib.course.figures import show
@@ -197,9 +197,9 @@ for scale in [1, 2, 3]:
 # %% id="invariant-code"
 rng = np.random.default_rng(0)
 x, weight, bias = rng.standard_normal((3, 6)), rng.uniform(0.5, 2, 6), rng.standard_normal(6)
-y, mean, rstd = forward_(x, weight, bias, 1e-12)
-print("100 x gives the same y:", np.allclose(forward_(100 * x, weight, bias, 1e-12)[0], y))
-print("x + 7 gives the same y:", np.allclose(forward_(x + 7, weight, bias, 1e-12)[0], y))
+y, mean, rstd = forward_(x, weight, bias, 1e-12)  # this small an eps moves y by about 1e-12
+print("100 x gives the same y:", agree(forward_(100 * x, weight, bias, 1e-12)[0], y, within=1e-10))
+print("x + 7 gives the same y:", agree(forward_(x + 7, weight, bias, 1e-12)[0], y, within=1e-10))
 
 # %% [markdown] id="one-pass"
 # ## 3. One pass that loses its digits
@@ -428,7 +428,7 @@ candidates = {
 }
 for kind, dy in [("ones", np.ones((3, 6))), ("random", rng.standard_normal((3, 6)))]:
     want = measured_slopes(lambda x: forward_(x, weight, bias, 1e-5)[0], x, dy)
-    right = {name: np.allclose(f(dy), want, atol=1e-7) for name, f in candidates.items()}
+    right = {name: agree(f(dy), want, within=1e-8) for name, f in candidates.items()}
     print(f"cotangent {kind:6}:", right)
 
 # %% [markdown] id="ones-why"
@@ -719,11 +719,11 @@ theirs.backward(dy)
 
 y, mean, rstd = forward_(x + delta, weight, bias, 1e-5)
 dx, dweight, dbias = backward_(dy, x + delta, weight, mean, rstd)
-print("value agrees:", np.allclose(y, theirs.numpy(), atol=1e-12))
+print("value agrees:", agree(y, theirs.numpy(), within=1e-12))
 for name, got, tensor in zip(
     ["x", "delta", "weight", "bias"], [dx, dx, dweight, dbias], tensors, strict=True
 ):
-    print(f"gradient of {name} agrees:", np.allclose(got, tensor.grad.numpy(), atol=1e-12))
+    print(f"gradient of {name} agrees:", agree(got, tensor.grad.numpy(), within=1e-12))
 
 # %% [markdown] id="recap"
 # ## Recap

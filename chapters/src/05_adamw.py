@@ -27,7 +27,7 @@ import numpy as np
 import mlstack_lib as ml
 from mlstack_lib import backend, nn, optim
 from mlstack_lib.array import Slot
-from mlstack_lib.course import figures, use
+from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.digits import draw_digits
 from mlstack_lib.course.exercises import chapter_05 as given
 from mlstack_lib.course.figures import show
@@ -165,7 +165,7 @@ for name, rate in [("gradient descent", 1e-5), ("momentum", 1e-6), ("RMS scaling
     once = path(rules[name], rate)
     thousandfold = path(rules[name], rate, gradient=lambda p: 1000 * valley_gradient(p))
     print(
-        f"{name}: same path if the loss is 1000 times as large: {np.allclose(once, thousandfold)}"
+        f"{name}: same path if the loss is 1000 times as large: {agree(once, thousandfold, within=1e-6)}"
     )
 
 # %% [markdown] id="adam"
@@ -550,7 +550,7 @@ for tensors in zip(*lists, strict=True):
     counted_step(*tensors, 1)
 separate, calls = calls, 0
 counted_step(*flats, 1)
-same = all(np.allclose(a, b, atol=1e-6) for a, b in zip(lists[0], views[0], strict=True))
+same = all(agree(a, b, within=0) for a, b in zip(lists[0], views[0], strict=True))
 print(f"calls: {separate} one by one, {calls} flat; the same parameters: {same}")
 
 # %% [markdown] id="race-predict"
@@ -730,7 +730,7 @@ with ml.override(adamw=mine):
     yours = losses_of_training()
 # backend.calls counts which function served which operation
 print("updates made by your function:", backend.calls["cpu", "adamw", mine], "of 40")
-print("all 40 losses agree:", np.allclose(yours, packaged, atol=1e-3))
+print("all 40 losses agree:", agree(yours, packaged, within=1e-4))
 print(f"loss at first {yours[0]:.2f}, at the end below 0.5: {np.mean(yours[-5:]) < 0.5}")
 
 # %% [markdown] id="recap"

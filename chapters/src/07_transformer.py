@@ -25,7 +25,7 @@ import numpy as np
 import mlstack_lib as ml
 from mlstack_lib import nn, ops, reference
 from mlstack_lib.backend import calls
-from mlstack_lib.course import figures, use
+from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.exercises import chapter_07 as given
 from mlstack_lib.course.exercises.chapter_06 import count_model
 from mlstack_lib.course.figures import show
@@ -393,7 +393,7 @@ class Transformer(nn.Module):
 
 # %% id="positions-code"
 shuffled = qkv[:, [2, 1, 0, 3]]  # the first and the third of four tokens swapped
-same = np.allclose(attention_forward_(qkv)[0][:, -1], attention_forward_(shuffled)[0][:, -1])
+same = agree(attention_forward_(qkv)[0][:, -1], attention_forward_(shuffled)[0][:, -1], 1e-12)
 print("the last token gets the same result:", same)
 
 config = ml.GPTConfig(vocab_size=512, context=32, n_layer=2, n_head=2, n_embd=32)
@@ -402,7 +402,7 @@ model = Transformer(config, np.random.default_rng(0))
 model.load_state_dict(packaged.state_dict())
 
 idx = np.random.default_rng(1).integers(0, 512, (3, 32))
-same = np.allclose(model(idx).numpy(), packaged(idx).numpy(), atol=1e-5)
+same = agree(model(idx).numpy(), packaged(idx).numpy(), within=1e-5)
 print("your model and ml.GPT, with the same weights, agree:", same)
 
 # %% [markdown] id="positions-after"
@@ -551,7 +551,7 @@ for name, function in mine.items():
     print(name, "was called", calls[entry] - before[entry], "times: 20 steps of 2 blocks")
 
 theirs = list(train(ml.GPT(config, rng=np.random.default_rng(0)), batches(20), rate))
-print("20 losses agree to 0.001:", np.allclose(yours, theirs, atol=1e-3))
+print("20 losses agree to 0.0001:", agree(yours, theirs, within=1e-4))
 
 # %% [markdown] id="copy"
 # ## 9. Does it look back?
@@ -598,7 +598,7 @@ def watch(qkv):
 idx, _ = said_twice(np.random.default_rng(1))
 with ml.override(attention_forward=watch), ml.no_grad():
     copier(idx[:1])
-print("maps", np.shape(maps), "  each row sums to 1:", np.allclose(np.sum(maps, axis=-1), 1, atol=1e-5))  # fmt: skip
+print("maps", np.shape(maps), "  each row sums to 1:", agree(np.sum(maps, axis=-1), np.ones(np.shape(maps)[:-1]), within=1e-5))  # fmt: skip
 print("from the sixth token on, each looks five back:", (np.argmax(maps[0], axis=1)[5:] == np.arange(6)).all())  # fmt: skip
 show(draw_attention(maps, ["abcdefghijklmnop"[i] for i in idx[0]]), "Figure {figure:maps}. The weights of the only "
      "head. Each row is a token that looks back; a white dot marks a weight of at least 0.5.")  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mlstack_lib.course import agree
 from mlstack_lib.course.cases import Case
 from mlstack_lib.course.judging import Wrong
 
@@ -102,3 +103,14 @@ def test_a_changed_argument_and_a_missing_return_are_named():
 def test_nan_in_an_argument_is_no_change():
     x = np.array([np.nan, 1.0])
     assert CASE.call(lambda x: x.sum(), x) is not None
+
+
+@pytest.mark.parametrize(
+    ("got", "within", "is_so"),
+    [
+        ([1.0, 2.0], 0, True), ([1.0, 2.001], 0.01, True), ([1.0, 2.1], 0.01, False),
+        ([1.0, np.nan], 9.0, False), ([1.0], 9.0, False), ([[1.0, 2.0]], 9.0, False),
+    ],
+)  # fmt: skip
+def test_agree_goes_by_the_largest_difference_alone(got, within, is_so):
+    assert agree(got, [1.0, 2.0], within) is is_so
