@@ -47,10 +47,9 @@ def launch(kernel, grid: tuple, block: tuple, arguments, shared_memory: int) -> 
     _check_block(name, block, built.bound(name))
     info, runtime = built.info(name), built.runtime
     packed = pack(name, signature.parameters, info, runtime, arguments)
-    low, high = built.module
     parameters = Parameters(
         info.call, ctypes.addressof(packed.pointers), Three(*grid), Three(*block), shared_memory,
-        settings.check, order, settings.worker_count(), seed, low, high,
+        settings.check, order, settings.worker_count(), seed, *built.places,
     )  # fmt: skip
     reader = Reader(runtime, kernel.module.source, lambda: built.lines, block, packed.arrays)
     with Runtime.lock:

@@ -38,13 +38,13 @@ class Built:
         return ctypes.c_int.in_dll(self.library, f"__sim_bound_{self.names.index(name)}").value
 
     @cached_property
-    def module(self) -> tuple[int, int]:
-        """The addresses where the library begins and ends."""
+    def places(self) -> tuple[int, int, int, int]:
+        """The addresses where the library begins and ends, and within it the compiled code."""
         info = _DlInfo()
         address = ctypes.addressof(self.info(self.names[0]))
         ctypes.CDLL(None).dladdr(ctypes.c_void_p(address), ctypes.byref(info))
-        size = ObjectFile(self.folder / "kernel.so").mapped_size()
-        return info.base, info.base + size
+        file = ObjectFile(self.folder / "kernel.so")
+        return tuple(info.base + at for at in (0, file.mapped_size(), *file.text()))
 
     @cached_property
     def lines(self) -> Lines:

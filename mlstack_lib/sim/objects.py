@@ -34,19 +34,37 @@ class ObjectFile:
             return max(h[3] + h[6] for h in headers if h[0] == LOAD)
         return max((address + size for _, address, size, _, _ in self._segments()), default=0)
 
+    def text(self) -> tuple[int, int]:
+        """Where the compiled code begins and ends, behind the load address; no jump tables."""
+        if self.is_elf:
+            found = [part[1:3] for part in self._elf_sections() if part[0] == b".text"]
+        else:  # the first section of __TEXT is __text
+            found = [
+                struct.unpack_from("<QQ", self.data, headers + 32)
+                for name, *_, headers, _ in self._segments()
+                if name == b"__TEXT"
+            ]
+        begin, size = found[0] if found else (0, self.mapped_size())
+        return begin, begin + size
+
     # ---- ELF ----
 
     def _at(self, form: str, offset: int) -> int:
         return struct.unpack_from(form, self.data, offset)[0]
 
-    def _elf_section(self, wanted: bytes) -> bytes:
+    def _elf_sections(self):
+        """(name, address, size, offset, flags) of each section."""
         start, count, names = self._at("<Q", 40), self._at("<H", 60), self._at("<H", 62)
         sections = [
             struct.unpack_from("<IIQQQQIIQQ", self.data, start + 64 * i) for i in range(count)
         ]
-        for name, _, flags, _, offset, size, *_ in sections:
+        for name, _, flags, address, offset, size, *_ in sections:
             begin = sections[names][4] + name
-            if self.data[begin : self.data.index(b"\0", begin)] == wanted:
+            yield self.data[begin : self.data.index(b"\0", begin)], address, size, offset, flags
+
+    def _elf_section(self, wanted: bytes) -> bytes:
+        for name, _, size, offset, flags in self._elf_sections():
+            if name == wanted:
                 content = self.data[offset : offset + size]
                 return zlib.decompress(content[24:]) if flags & COMPRESSED else content
         return b""

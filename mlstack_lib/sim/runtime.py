@@ -31,7 +31,7 @@ class Parameters(c.Structure):
         ("call", c.c_void_p), ("arguments", c.c_void_p), ("grid", Three), ("block", Three),
         ("dynamic_shared", c.c_uint), ("checking", c.c_int), ("order", c.c_int),
         ("workers", c.c_int), ("seed", c.c_uint), ("module_low", c.c_void_p),
-        ("module_high", c.c_void_p),
+        ("module_high", c.c_void_p), ("text_low", c.c_void_p), ("text_high", c.c_void_p),
     )  # fmt: skip
 
 

@@ -68,7 +68,8 @@ static void on_signal(int signal, siginfo_t* info, void* context) {
   // a return address lies behind its call, and the line reader looks one byte before it
   Site site = in_kernel ? site_of(w, pc + 1) : 0;
   if (signal == SIGURG) {
-    if (!w->cancelled || !in_kernel) return;  // Python sends it again
+    // in a jump table there is no line, elsewhere nothing of the learner's: Python sends it again
+    if (!w->cancelled || pc < w->text_low || pc >= w->text_high) return;
     report(w, TIME_LIMIT, site);
   } else if (signal == SIGFPE || signal == SIGILL) {
     report(w, signal == SIGFPE ? DIVISION : ILLEGAL, site);

@@ -96,6 +96,8 @@ static void begin_worker(Worker* w) {
   w->warps = (w->threads + 31) / 32;
   w->module_low = p.module_low;
   w->module_high = p.module_high;
+  w->text_low = p.text_low;
+  w->text_high = p.text_high;
   w->random = p.seed * 2654435761u + 1;
   w->filled = RED_ZONE;
   w->blocks = w->accesses = 0;

@@ -154,7 +154,7 @@ struct Worker {
   u32 epoch;  // of the block, advanced by __syncthreads
   Word* words;
   u8* written;
-  char *module_low, *module_high;
+  char *module_low, *module_high, *text_low, *text_high;
   u64 block_tag;
   LogEntry (*log)[LOG];
   u32 log_used[32];
@@ -184,7 +184,7 @@ struct Parameters {  // a launch as Python asks for it
   u32 dynamic_shared;
   int checking, order, workers;
   u32 seed;
-  char *module_low, *module_high;
+  char *module_low, *module_high, *text_low, *text_high;
 };
 struct Launch {
   Parameters p;
