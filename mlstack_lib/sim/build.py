@@ -40,8 +40,13 @@ def cache_folder() -> Path:
     return base.expanduser().absolute() / "simulator"
 
 
+@cache
 def runtime_library(compiler: Compiler) -> Path:
-    """The runtime as a library, compiled at its first use on a machine."""
+    """The runtime as a library, compiled at its first use on a machine.
+
+    One path a process, wherever the cache is later: a kernel linked against another copy would find
+    nothing of its launch in it.
+    """
     flags = [*compiler.base, "-O2", "-g0"]
     key = _key(compiler.identity, *flags, _include_hash())
     threads = ["-pthread"] if compiler.name != "zig" else []

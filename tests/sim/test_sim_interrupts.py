@@ -81,6 +81,7 @@ def test_a_fault_in_python_itself_is_still_pythons():
 
 def test_what_was_compiled_is_found_again(monkeypatch, tmp_path):
     monkeypatch.setenv("MLSTACK_DATA", str(tmp_path))
+    monkeypatch.setattr(build, "runtime_library", build.runtime_library.__wrapped__)
     calls = []
     run = build._run
     monkeypatch.setattr(build, "_run", lambda *a: calls.append(a) or run(*a))
@@ -95,6 +96,16 @@ def test_what_was_compiled_is_found_again(monkeypatch, tmp_path):
     build.kernel_library(sim.RawModule(code + " ").source, ["k"], find(), True, [])
     assert len(calls) == count + 6
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_the_cache_may_move_while_python_runs(monkeypatch, tmp_path, compiler):
+    for name in ("first", "second"):
+        monkeypatch.setenv("MLSTACK_DATA", str(tmp_path / name))
+        kernel = sim.RawKernel(f'extern "C" __global__ void {name}(float* y) {{ y[0] = 1; }}', name)
+        y = sim.empty(1, np.float32)
+        kernel((1,), (1,), (y,))
+        assert sim.asnumpy(y)[0] == 1
+        assert list((tmp_path / name / "simulator" / "kernels").iterdir())
 
 
 def test_old_kernels_are_forgotten(monkeypatch, tmp_path):
