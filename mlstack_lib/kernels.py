@@ -40,13 +40,18 @@ def assemble(name: str, suffix: str, constants: dict[str, int | float]) -> str:
     into the text of a `.cu` file.
     """
     file = find(name, suffix)
+    return assemble_text(file.read_text(encoding="utf-8"), file.name, constants)
+
+
+def assemble_text(text: str, file_name: str, constants: dict[str, int | float]) -> str:
+    """`assemble` for a kernel whose text is at hand; file_name is what messages call it."""
+    suffix = Path(file_name).suffix
     common = {".cu": "common.cuh", ".wgsl": "common.wgsl"}[suffix]
     parts = [f"#define {key} {value}" for key, value in constants.items()] * (suffix == ".cu")
     parts += [_packaged(common)]
-    text = file.read_text(encoding="utf-8")
     for line in INCLUDE.finditer(text):
         parts.append(_packaged(line[1] or line[2]))
-    parts += [f'#line 1 "{file.name}"'] * (suffix == ".cu")
+    parts += [f'#line 1 "{file_name}"'] * (suffix == ".cu")
     return "\n".join([*parts, INCLUDE.sub("", text)])
 
 

@@ -1,4 +1,4 @@
-"""Write the notebooks of `chapters/` and `solutions/` from their text sources.
+"""Write the notebooks of `chapters/` and `solutions/`, and kernel files, from their sources.
 
 A notebook carries a seal, a hash of its cells and outputs. One whose seal is broken was changed
 by someone, a learner perhaps, and is never written over.
@@ -13,6 +13,7 @@ import nbformat
 
 from ..errors import CouldNotFinish
 from ..files import write_text
+from . import kernel_stubs
 from .kernel import METADATA, execute
 from .source import Chapter, chapters
 
@@ -20,7 +21,7 @@ FOLDERS = {"chapters": False, "solutions": True}  # folder: whether its notebook
 
 
 def build(root: Path, numbers: list[int] | None = None) -> None:
-    """Write and execute both notebooks of the chapters; print how long each took.
+    """Write kernel files, and both notebooks of the chapters, executed; print how long each took.
 
     Raises CouldNotFinish if a cell fails, or if a notebook to be written was edited.
     """
@@ -28,6 +29,7 @@ def build(root: Path, numbers: list[int] | None = None) -> None:
     for chapter in found:
         for folder in FOLDERS:
             _refuse_edited(chapter.notebook(folder))
+    kernel_stubs.build(root)
     for chapter in found:
         for folder, solved in FOLDERS.items():
             target = chapter.notebook(folder)
@@ -85,8 +87,8 @@ def _seal(cells: list) -> str:
 
 
 def edited(root: Path) -> list[str]:
-    """A line for each notebook that was changed since it was built."""
-    return [
+    """A line for each notebook and kernel file that was changed since it was built."""
+    return kernel_stubs.edited(root) + [
         f"{_name(chapter, folder)} was changed since it was built from "
         f"chapters/src/{chapter.source.name}"
         for chapter, folder in _built(root)
@@ -95,8 +97,8 @@ def edited(root: Path) -> list[str]:
 
 
 def out_of_step(root: Path) -> list[str]:
-    """A line for each notebook that its source no longer gives, with what to do. Runs nothing."""
-    lines = []
+    """A line for each file that its source no longer gives, with what to do. Runs nothing."""
+    lines = kernel_stubs.out_of_step(root)
     for chapter in chapters(root):
         for folder, solved in FOLDERS.items():
             target, remedy = chapter.notebook(folder), f"run: mlstack build {chapter.number:02}"

@@ -1,5 +1,6 @@
 """The commands `start`, `check` and `build`, which work in a clone of the repository."""
 
+import contextlib
 import time
 from datetime import datetime
 from pathlib import Path
@@ -61,9 +62,11 @@ def check(options) -> int:
     file = file if file.is_file() else chapter.notebook("chapters")
     print(f"{file.relative_to(ROOT)}, as it was last saved:")
     counts = {"ok": 0, "no": 0, "todo": 0}
-    for verdict in answers.judge_cells(answers.code_cells(file), chapter.number):
+    with contextlib.chdir(file.parent):  # where Jupyter would run it
+        verdicts = answers.judge_cells(answers.code_cells(file), chapter.number)
+    for verdict in verdicts:
         counts[verdict.status] += 1
-        print(verdict, flush=True)
+        print(verdict)
     if not any(counts.values()):
         raise BadInput(f"chapter {chapter.number:02} has no exercises")
     print(", ".join(f"{count} [{status}]" for status, count in counts.items()))
@@ -79,5 +82,5 @@ def build(options) -> int:
         print(f"{time.perf_counter() - began:.1f} s in all")
         return 0
     lines = building.out_of_step(ROOT) + building.edited(ROOT)
-    print("\n".join(lines) or "every notebook is what its source says")
+    print("\n".join(lines) or "every notebook and kernel file is what its source says")
     return 1 if lines else 0

@@ -1,4 +1,4 @@
-"""Judge what a learner wrote: one line for a verdict, and never an exception.
+"""Judge what a learner wrote: a verdict, and never an exception.
 
 An exercise is a name like "2.1 slope" and a check, a function that takes what the learner wrote
 and raises `Wrong` with what is wrong. The checks of chapter N are in `exercises/chapter_NN.py`.
@@ -14,6 +14,7 @@ from types import CodeType, FunctionType
 
 from ..errors import BadInput, nearest
 from ..kernels import STUB_MARKER
+from ..sim.errors import CompileError, KernelError, LaunchError
 
 RAISE = "raise NotImplementedError"
 
@@ -24,7 +25,7 @@ class Wrong(Exception):  # noqa: N818  (it is a finding, not an error of ours)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `judge` found: status "todo", "no" or "ok", and why."""
+    """What `judge` found: status "todo", "no" or "ok", and why: a line, for a kernel a few."""
 
     exercise: str
     status: str
@@ -104,6 +105,8 @@ def judge(name: str, *mine: Callable) -> Verdict:
         return Verdict(name, "no", str(wrong))
     except NotImplementedError as error:
         return _unwritten(name, mine, error)
+    except (CompileError, KernelError, LaunchError) as error:  # they quote the line themselves
+        return Verdict(name, "no", "\n".join([str(error), *getattr(error, "__notes__", [])]))
     except Exception as error:
         text = str(error).partition("\n")[0]
         where = _line_of(mine, error) or " (in the check, which calls it as the task says)"
@@ -118,7 +121,8 @@ def _unwritten(name: str, mine: tuple, error: NotImplementedError) -> Verdict:
         for before, line in zip(lines, lines[1:], strict=False):
             if line.startswith(RAISE) and STUB_MARKER not in before:
                 return Verdict(name, "no", f"the line `{RAISE}` is still there: delete it")
-    return Verdict(name, "todo", "not written yet")
+    files = "".join(f": {function.place}" for function in mine if hasattr(function, "place"))
+    return Verdict(name, "todo", f"not written yet{files}")
 
 
 def _source(function) -> str:

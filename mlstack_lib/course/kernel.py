@@ -10,6 +10,7 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 
 from ..errors import CouldNotFinish
+from .kernel_files import FOLDER
 
 CELL_TIMEOUT = 120  # seconds
 NOT_COMPARED = "nbval-ignore-output"  # the tag of such a cell
@@ -19,13 +20,15 @@ METADATA = {
 }
 
 
-def environment() -> dict[str, str]:
-    """The variables of a kernel whose outputs are stored or compared.
+def environment(folder: str | Path) -> dict[str, str]:
+    """The variables of a kernel, started in `folder`, whose outputs are stored or compared.
 
-    One BLAS thread and a fixed hash seed: steady times and digits. PYTEST_CURRENT_TEST would make
-    ipykernel lose what C code prints.
+    One BLAS thread and a fixed hash seed: steady times and digits. Chapters are stored as they are
+    before any kernel is written. PYTEST_CURRENT_TEST would make ipykernel lose what C code prints.
     """
     fixed = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    if Path(folder).name == "chapters":
+        fixed[FOLDER] = ""
     drop = {"PYTEST_CURRENT_TEST", "MPLBACKEND"}
     return {k: v for k, v in os.environ.items() if k not in drop} | fixed
 
@@ -44,7 +47,8 @@ def execute(cells: list, folder: str) -> list:
         resources={"metadata": {"path": folder}},
     )
     try:
-        client.execute(env=environment(), stderr=subprocess.DEVNULL)  # ipykernel's start-up notice
+        # its stderr has only ipykernel's notice that it starts
+        client.execute(env=environment(folder), stderr=subprocess.DEVNULL)
     except (CellExecutionError, TimeoutError) as error:
         raise CouldNotFinish(f"{_running(notebook)} failed:\n{error}") from None
     for cell in notebook.cells:

@@ -18,7 +18,7 @@ cells: Counter = Counter()  # what was done with a cell -> how many
 
 
 def _start_like_lab(*args, **kwargs):
-    return _start_new_kernel(*args, **{**kwargs, "env": environment()})
+    return _start_new_kernel(*args, **{**kwargs, "env": environment(kwargs["cwd"])})
 
 
 def _execute_in_history(self, source, allow_stdin=None):

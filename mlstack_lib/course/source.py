@@ -7,7 +7,9 @@ The source is `chapters/src/NN_name.py` in jupytext's percent format; every cell
 
 What is made of it:
 - A solution between `### BEGIN SOLUTION` and `### END SOLUTION` stays in the solved notebook; in
-  the chapter a line that says how many lines are wanted, and a `raise`, stand for it.
+  the chapter a line that says how many lines are wanted, and a `raise`, stand for it. In a kernel
+  the markers begin with `//`; after a `// GIVEN` among them come, as comments, lines that the
+  learner gets to mend.
 - For a line `# quote mlstack_lib/x.py:name` stands that function, class or `Class.method` of the
   package. In a markdown cell it is shown, in a code cell it runs.
 - `{figure:name}` becomes the number of the figure, in captions and in prose.
@@ -25,6 +27,7 @@ from ..errors import BadInput
 from ..kernels import STUB_MARKER
 from .judging import RAISE
 
+GIVEN = re.compile(r"\s*// GIVEN")
 BEGIN, END = re.compile(r"\s*(###|//) BEGIN SOLUTION"), re.compile(r"\s*(###|//) END SOLUTION")
 QUOTE = re.compile(r"(?m)^(?:# )?quote (mlstack_lib/\S+\.py):(\S+)$")
 FIGURE = re.compile(r"\{figure:([a-z0-9-]+)\}")
@@ -146,7 +149,9 @@ def cut(text: str, solved: bool, where: str) -> str:
         if begin is None and BEGIN.match(line):
             begin, solution = line, []
         elif begin is not None and END.match(line):
-            kept += solution if solved else _stub(begin, solution)
+            at = next((i for i, ours in enumerate(solution) if GIVEN.match(ours)), len(solution))
+            given = solution[at + 1 :]
+            kept += solution[:at] if solved else _stub(begin, solution[:at], given)
             begin = None
         elif BEGIN.match(line) or END.match(line):
             raise BadInput(f"{where}: {line.strip()!r} has no partner")
@@ -157,13 +162,15 @@ def cut(text: str, solved: bool, where: str) -> str:
     return "\n".join(kept)
 
 
-def _stub(begin: str, solution: list[str]) -> list[str]:
+def _stub(begin: str, solution: list[str], given: list[str]) -> list[str]:
     """What stands for a solution: how many lines are wanted, and in a function a `raise`."""
     comment = BEGIN.match(begin)[1]
     indent = begin[: len(begin) - len(begin.lstrip())]
     wanted = [line for line in solution if line.strip() and not line.strip().startswith(comment[0])]
     lines = f"{len(wanted)} line" + "s" * (len(wanted) != 1)
-    marker = f"{indent}{'//' if comment == '//' else '#'} {STUB_MARKER} ({lines})"
-    if comment == "//" or not indent:
-        return [marker]
-    return [marker, f"{indent}{RAISE}  # and delete this line"]
+    if comment == "//":
+        lines = "mend what follows" if given else lines
+        marker = f"{indent}// {STUB_MARKER} ({lines}); delete this line"
+        return [marker, *(re.sub(r"//\s?", "", line, count=1) for line in given)]
+    marker = f"{indent}# {STUB_MARKER} ({lines})"
+    return [marker, f"{indent}{RAISE}  # and delete this line"] if indent else [marker]

@@ -67,7 +67,7 @@ def lab(tmp_path_factory):
     ]  # fmt: skip
     folders = {"JUPYTER_CONFIG_DIR": config, "JUPYTERLAB_SETTINGS_DIR": config / "settings",
                "JUPYTERLAB_WORKSPACES_DIR": config / "workspaces"}  # fmt: skip
-    env = environment() | {name: str(path) for name, path in folders.items()}
+    env = environment("chapters") | {name: str(path) for name, path in folders.items()}
     log = open(config / "log.txt", "w")  # noqa: SIM115  (open as long as the server runs)
     server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:

@@ -1,8 +1,11 @@
 """The builder: the same bytes every time, and never over what someone may have edited."""
 
+import re
+
 import nbformat
 import pytest
 
+from mlstack_lib.course import kernel_stubs
 from mlstack_lib.course.building import build, edited, out_of_step
 from mlstack_lib.errors import CouldNotFinish
 
@@ -122,3 +125,83 @@ def test_folders_of_this_machine_are_taken_out_of_cells_that_are_not_compared(ro
     said = (root / "chapters" / "01_title.ipynb").read_text(encoding="utf-8")
     assert str(root) not in said
     assert "REPOSITORY" in said
+
+
+# ---- kernel files ----
+
+KERNEL = """extern "C" __global__ void k(float* y) {
+    // BEGIN SOLUTION
+    y[0] = 1;
+    // END SOLUTION
+}
+"""
+STUB = KERNEL.replace("BEGIN SOLUTION", "YOUR CODE HERE (1 line); delete this line")
+STUB = STUB.replace("    y[0] = 1;\n    // END SOLUTION\n", "")
+STUB_FILE, SOLVED_FILE = "kernels/k.cu", "solutions/kernels/k.cu"
+
+
+@pytest.fixture
+def package(root):
+    (root / "mlstack_lib" / "kernels").mkdir(parents=True)
+    (root / "mlstack_lib" / "kernels" / "k.cu").write_text(KERNEL, encoding="utf-8")
+    (root / "mlstack_lib" / "kernels" / "whole.cu").write_text("// no exercise\n", encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def rung(root):
+    (root / "solutions" / "kernels").mkdir(parents=True)
+    (root / "solutions" / "kernels" / "k.cu").write_text(KERNEL, encoding="utf-8")
+    return root
+
+
+def text_of(file) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def test_a_packaged_kernel_gives_the_stub_and_the_solved_file(package):
+    kernel_stubs.build(package)
+    assert text_of(package / STUB_FILE).startswith(STUB + "// sealed ")
+    assert text_of(package / SOLVED_FILE).startswith(re.sub(r" +// \w+ SOLUTION\n", "", KERNEL))
+    assert sorted(p.name for p in (package / "kernels").iterdir()) == ["k.cu"]
+    assert kernel_stubs.out_of_step(package) == kernel_stubs.edited(package) == []
+
+
+def test_a_rung_of_a_ladder_is_a_solution_and_gives_the_stub(rung):
+    kernel_stubs.build(rung)
+    assert text_of(rung / STUB_FILE).startswith(STUB)
+    assert text_of(rung / SOLVED_FILE) == KERNEL
+    assert kernel_stubs.out_of_step(rung) == []
+
+
+def test_a_kernel_file_out_of_step_is_named_and_made_anew(package):
+    assert kernel_stubs.out_of_step(package) == [
+        f"{name} is missing; run: mlstack build" for name in (STUB_FILE, SOLVED_FILE)
+    ]
+    kernel_stubs.build(package)
+    source = package / "mlstack_lib" / "kernels" / "k.cu"
+    source.write_text(KERNEL.replace("float*", "double*"), encoding="utf-8")
+    lines = kernel_stubs.out_of_step(package)
+    says = "not what mlstack_lib/kernels/k.cu says now; edit that, then run: mlstack build"
+    assert lines[0] == f"kernels/k.cu: {says}"
+    assert len(lines) == 2
+    kernel_stubs.build(package)
+    assert kernel_stubs.out_of_step(package) == []
+    assert "double*" in text_of(package / STUB_FILE)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: text.replace("// YOUR", "y[0] = 1; //"), lambda text: text[:-10]]
+)
+def test_a_kernel_file_that_a_learner_changed_is_named_and_never_written_over(package, change):
+    kernel_stubs.build(package)
+    file = package / STUB_FILE
+    file.write_text(change(text_of(file)), encoding="utf-8")
+    mine = text_of(file)
+    (package / "mlstack_lib" / "kernels" / "k.cu").write_text(KERNEL + "// new\n")
+    kernel_stubs.build(package)
+    assert text_of(file) == mine
+    assert edited(package) == [
+        "kernels/k.cu was changed since it was made from mlstack_lib/kernels/k.cu"
+    ]
+    assert "kernels/k.cu" not in " ".join(out_of_step(package)).replace(SOLVED_FILE, "")

@@ -160,7 +160,11 @@ def test_without_a_clone_there_are_no_chapters(tmp_path, monkeypatch, mlstack):
 
 
 def test_build_check_says_by_its_status_whether_anything_is_out_of_step(root, mlstack):
-    assert mlstack("build", "--check") == (0, "every notebook is what its source says\n", "")
+    assert mlstack("build", "--check") == (
+        0,
+        "every notebook and kernel file is what its source says\n",
+        "",
+    )
     file = root / "chapters" / "src" / "99_title.py"
     file.write_text(SOURCE.replace("return x", "return 1 * x"), encoding="utf-8")
     status, out, _ = mlstack("build", "--check")

@@ -52,8 +52,16 @@ def test_a_solution_outside_of_functions_and_in_a_kernel_leaves_only_a_comment()
         "# YOUR CODE HERE (1 line)"
     )
     kernel = "  // BEGIN SOLUTION\n  y[i] = x[i];\n  // why\n  // END SOLUTION\n}"
-    assert cut(kernel, False, "") == "  // YOUR CODE HERE (1 line)\n}"
+    assert cut(kernel, False, "") == "  // YOUR CODE HERE (1 line); delete this line\n}"
     assert cut(kernel, True, "") == "  y[i] = x[i];\n  // why\n}"
+
+
+def test_a_kernel_may_be_given_with_a_mistake_to_mend():
+    kernel = "  // BEGIN SOLUTION\n  if (i < n)\n  // GIVEN\n  // if (i <= n)\n  // END SOLUTION\n}"
+    assert cut(kernel, True, "") == "  if (i < n)\n}"
+    assert cut(kernel, False, "") == (
+        "  // YOUR CODE HERE (mend what follows); delete this line\n  if (i <= n)\n}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""One case of a kernel's check: launched in the simulator, and on the GPU if there is one."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import cuda, sim
+from .cases import Case
+from .kernel_files import KernelFile
+
+ON_GPU = 1e-5  # of the largest: exp, sums and fused products round in another way there
+
+
+@dataclass(frozen=True)
+class Output:
+    """Stands for an array that the kernel must fill. It begins as NaN (whole numbers: 0x7f...)."""
+
+    shape: tuple[int, ...]
+    dtype: type = np.float32
+
+    def array(self) -> np.ndarray:
+        """What the kernel finds in it."""
+        fill = np.nan if np.dtype(self.dtype).kind == "f" else 0x7F
+        return np.full(self.shape, fill, self.dtype)
+
+
+@dataclass(frozen=True)
+class InOut:
+    """Stands for an array that the kernel reads and writes."""
+
+    values: np.ndarray
+
+    def array(self) -> np.ndarray:
+        """What the kernel finds in it."""
+        return self.values.copy()
+
+
+class KernelCase(Case):
+    """A case whose launches are checked: every finding of the simulator is a `[no]`."""
+
+    def launch(
+        self, kernel: KernelFile, grid, block, *args, shared_mem: int = 0, **constants
+    ) -> list[np.ndarray]:
+        """Launch on copies of `args`; return the arrays of each Output and InOut, in order.
+
+        args: NumPy arrays and numbers as the kernel takes them, Output, InOut. Raises Wrong if an
+        array that is only read was changed, or if a GPU gives another result than the simulator.
+        """
+        compiled = kernel.compiled(sim, **constants)
+        names = list(compiled.module.signature(kernel.name).parameters)
+        launched = self._noting(compiled, sim, grid, block, args, shared_mem)
+        for name, arg, after in zip(names, args, launched, strict=True):
+            if isinstance(arg, np.ndarray):
+                kept = arg.tobytes() == after.tobytes()
+                self.require(kept, f"it changed `{name}`, which it should only read", look=False)
+        results = [a for arg, a in zip(args, launched, strict=True) if hasattr(arg, "array")]
+        if cuda.on_gpu:
+            self._compare_with_gpu(kernel, grid, block, args, shared_mem, constants, results)
+        return results
+
+    def _noting(self, compiled, library, grid, block, args, shared_mem) -> list:
+        """What the arguments are after the launch, on the host; errors get the case as a note."""
+        host = [arg.array() if hasattr(arg, "array") else arg for arg in args]
+        device = [library.asarray(a) if isinstance(a, np.ndarray) else a for a in host]
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # notes on what real GPUs let pass
+                compiled(grid, block, tuple(device), shared_mem=shared_mem)
+        except (sim.KernelError, sim.LaunchError) as error:
+            error.add_note(self._where())
+            raise
+        return [
+            library.asnumpy(d) if isinstance(h, np.ndarray) else h
+            for h, d in zip(host, device, strict=True)
+        ]
+
+    def _compare_with_gpu(self, kernel, grid, block, args, shared_mem, constants, results):
+        compiled = kernel.compiled(cuda, **constants)
+        launched = self._noting(compiled, cuda, grid, block, args, shared_mem)
+        there = [a for arg, a in zip(args, launched, strict=True) if hasattr(arg, "array")]
+        for i, (got, want) in enumerate(zip(there, results, strict=True)):
+            self.equal(got, want, f"output {i} on the GPU (want: in the simulator)", ON_GPU)

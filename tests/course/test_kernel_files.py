@@ -1,0 +1,115 @@
+"""Kernel exercises: the learner's file is judged by its results and by what the simulator finds."""
+
+import numpy as np
+import pytest
+
+from mlstack_lib import cuda
+from mlstack_lib.course import judging, kernel_files
+from mlstack_lib.course.judging import exercise, judge
+from mlstack_lib.course.kernel_cases import InOut, KernelCase, Output
+from mlstack_lib.course.kernel_files import KernelFile, mine, solution
+
+NAME = "99.1 double"
+RIGHT = """extern "C" __global__ void twice(const float* x, float* y, float* sum, unsigned n) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = FACTOR * x[i];
+    if (i == 0) sum[0] += n;
+}
+"""
+WRONG = {
+    "no guard": ("if (i < n) y", "y", "twice.cu line 3"),
+    "another factor": ("FACTOR", "3", "y[0] is "),
+    "too short": ("i < n", "i + 1 < n", "y[4] is nan, want"),
+    "changes what it reads": ("if (i == 0)", "((float*)x)[0] = 7; if (i == 0)", "it changed `x`"),
+    "does not compile": ("unsigned i =", "unsigned i", "twice.cu, line 2"),
+    "no such entry": ("void twice", "void thrice", "thrice"),
+}
+
+
+def kernel(old: str = "", new: str = "") -> KernelFile:
+    assert old in RIGHT
+    return KernelFile("twice", RIGHT.replace(old, new), "kernels/twice.cu")
+
+
+@pytest.fixture(autouse=True)
+def double(monkeypatch):
+    """An exercise of a chapter that is not."""
+    monkeypatch.setattr(judging, "_checks", {})
+
+    @exercise(NAME)
+    def check_double(mine):
+        case = KernelCase("n = 5, a block of 32", "is there a thread for each element?")
+        x = np.arange(1, 6, dtype=np.float32)
+        y, total = case.launch(
+            mine, (1,), (32,), x, Output((5,)), InOut(np.ones(1, np.float32)), np.uint32(5),
+            FACTOR=2,
+        )  # fmt: skip
+        case.equal(y, 2 * x, "y")
+        case.equal(total, np.full(1, 6, np.float32), "sum")
+        return "5 numbers"
+
+
+def test_a_right_kernel_is_ok():
+    assert str(judge(NAME, kernel())) == f"[ok] {NAME}: 5 numbers"
+
+
+def test_a_stub_is_to_do_and_its_file_is_named():
+    verdict = judge(NAME, kernel("if (i < n)", "// YOUR CODE HERE (1 line); delete this line\n"))
+    assert str(verdict) == f"[todo] {NAME}: not written yet: kernels/twice.cu"
+
+
+@pytest.mark.parametrize(("old", "new", "says"), WRONG.values(), ids=WRONG)
+def test_a_wrong_kernel_is_refused_with_a_message(old, new, says):
+    verdict = judge(NAME, kernel(old, new))
+    assert verdict.status == "no"
+    assert says in verdict.message
+
+
+def test_a_finding_quotes_the_line_and_ends_in_the_case():
+    lines = judge(NAME, kernel("if (i < n) y", "y")).message.splitlines()
+    assert any("y[i] = FACTOR * x[i];" in line for line in lines)
+    assert lines[-1].startswith("Case: n = 5, a block of 32. Look: is there a thread")
+
+
+def test_a_kernel_file_is_launched_like_a_kernel_of_cupy():
+    x, total = cuda.asarray(np.ones(3, np.float32)), cuda.zeros(1, np.float32)
+    y = cuda.empty(3, np.float32)
+    kernel()((1,), (32,), (x, y, total, np.uint32(3)), FACTOR=5)
+    assert cuda.asnumpy(y).tolist() == [5, 5, 5]
+    assert kernel().compiled(FACTOR=5) is kernel().compiled(FACTOR=5)
+    assert kernel().compiled(FACTOR=5).profile().rows
+
+
+# ---- where the files are ----
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A repository with a stub and a solution; the working folder is that of its chapters."""
+    for folder, text in (("kernels", "stub"), ("solutions/kernels", "solved")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "k.cu").write_text(text, encoding="utf-8")
+    (tmp_path / "chapters").mkdir()
+    monkeypatch.setattr(kernel_files, "ROOT", tmp_path)
+    monkeypatch.delenv(kernel_files.FOLDER, raising=False)
+    monkeypatch.chdir(tmp_path / "chapters")
+    return tmp_path
+
+
+def test_a_chapter_takes_the_learners_file_and_a_solved_one_the_solution(place, monkeypatch):
+    assert (mine("k").text, solution("k").text) == ("stub", "solved")
+    monkeypatch.chdir(place / "solutions")
+    assert mine("k").text == "solved"
+
+
+def test_a_variable_names_another_folder_or_none(place, monkeypatch):
+    monkeypatch.setenv(kernel_files.FOLDER, str(place / "solutions" / "kernels"))
+    assert mine("k").text == "solved"
+    monkeypatch.setenv(kernel_files.FOLDER, "")
+    with pytest.raises(NotImplementedError, match=r"kernels/k.cu still has its line"):
+        mine("k").compiled()
+
+
+def test_a_lost_file_is_named_with_how_to_get_it_back(place):
+    with pytest.raises(FileNotFoundError, match="git checkout -- kernels/other.cu"):
+        mine("other")
