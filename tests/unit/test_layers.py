@@ -31,9 +31,9 @@ LAYERS = {
 UPWARD = {("cli", "course"), ("cli", "course.commands"), ("cli", "course.doctor")}
 # What may be missing on a machine, and the only modules that may import it.
 OPTIONAL = {
-    "cupy": {"devices.cuda", "cuda"},
+    "cupy": {"devices.cuda", "cuda", "course.ladders"},
     "wgpu": {"devices.webgpu"},
-    "torch": {"torch_referee", "bench"},
+    "torch": {"torch_referee", "bench", "course.ladders"},
     "tokenizers": {"bench"},
     "resource": {"bench"},  # not on Windows
     # the notebooks' own tools: in requirements.txt, not in the package's dependencies

@@ -1,0 +1,55 @@
+"""Recorded ladders are of the kernels as they are, and shown as they were measured."""
+
+import json
+
+import pytest
+
+from mlstack_lib.course import ladders
+from mlstack_lib.course.ladders import Ladder, Rung, digest, show_ladder
+
+RECORDED = sorted(ladders.FOLDER.glob("*.json"))
+LADDER = {"problem": "x (1000) f32", "nbytes": 8000, "operations": 0}
+ROW = {"name": "plain", "kernel": "", "error": 1e-7, "sha256": "", "us": 8.0}
+
+
+@pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
+def test_a_recorded_ladder_is_of_the_kernels_as_they_are(file):
+    rungs = [rung for ladder in json.loads(file.read_text(encoding="utf-8"))["ladders"].values()
+             for rung in ladder["rungs"]]  # fmt: skip
+    assert rungs
+    stale = {r["kernel"] for r in rungs if r["kernel"] and r["sha256"] != digest(r["kernel"])}
+    assert stale == set(), f"measure again: python -m mlstack_lib.course.ladders {file.stem}"
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(ladders, "FOLDER", tmp_path)
+
+    def write(**ladder) -> None:
+        whole = {"copy_gb_s": 2.0, "machine": "M", "versions": "V", "date": "D", "command": "C"}
+        text = json.dumps({**whole, "ladders": {"scale": LADDER | ladder}})
+        (tmp_path / "08.json").write_text(text)
+
+    return write
+
+
+def test_a_ladder_of_bytes_is_shown_beside_a_copy(recorded, capsys):
+    recorded(rungs=[ROW])
+    show_ladder(8, "scale")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["plain", "8.0", "1.0", "50", "%", "1e-07"]
+    assert lines[3] == "a copy moved 2 GB/s in the same run; M; V; D; C"
+
+
+def test_a_ladder_of_operations_is_shown_beside_its_last_row(recorded, capsys):
+    recorded(operations=16_000_000, rungs=[ROW, ROW | {"name": "library", "us": 4.0}])
+    show_ladder(8, "scale")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split()[:5] == ["plain", "8.0", "2.0", "50", "%"]
+    assert lines[3].split()[:5] == ["library", "4.0", "4.0", "100", "%"]
+
+
+def test_a_wrong_rung_is_not_recorded():
+    wrong = Rung("plain", "", lambda: None, lambda: float("nan"))
+    with pytest.raises(ValueError, match="scale, plain: error nan, at most"):
+        ladders._measured(Ladder("scale", "", 1, 0, 1e-6, [wrong]), None)
