@@ -24,6 +24,7 @@ class Device(raw_kernels.Device):
     def _make_kernels(self) -> raw_kernels.RawKernels:
         cupy = _cupy()
         self._stream = cupy.cuda.Stream(non_blocking=True)
+        self.shared_memory = cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]
 
         def allocate(nbytes: int):
             try:

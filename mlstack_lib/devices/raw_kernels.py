@@ -97,6 +97,7 @@ class Device:
     """
 
     name = ""
+    shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
 
     def __init__(self):
         self.transfers = self.launches = 0

@@ -1,59 +1,65 @@
 /* attention_backward_kv: the gradients of the keys and values, into dqkv[:, :, 1] and dqkv[:, :, 2].
    dout (batch, t, h, D); qkv, dqkv (batch, t, 3, h, D); lse, delta (batch, h, t); all f32.
    A block takes BK keys of one head and goes through the queries that may look at them: the probabilities
-   p are computed again from lse, dp = dout v^T, ds = p (dp - delta); dv = p^T dout, dk = ds^T q scale.
-   Each gradient is written once, by one block: no atomics.
-   grid (t / BK rounded up, batch * h); block 256; dynamic shared memory 2 (BQ + BK) (D + 1) +
-   2 BQ (BK + 1) numbers. Any t, D <= 128. Twin attention_backward_kv.wgsl, reference attention_backward.
-   Dao 2023, arXiv:2307.08691, algorithm 2. */
+   p are computed again from lse, dp = v dout^T, ds = p (dp - delta), all with a row a key;
+   dv = p dout, dk = ds q scale. Each gradient is written once, by one block: no atomics.
+   grid (t / BK rounded up, batch * h); block THREADS; dynamic shared memory 2 (BQ + BK) (D + 4) +
+   BK (BQ + 4) numbers, D rounded up to 4. Any t, D <= 128. Tiles: attention_tile.cuh.
+   Twin attention_backward_kv.wgsl, reference attention_backward. Dao 2023, arXiv:2307.08691, algorithm 2. */
 #include "attention_tile.cuh"
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(THREADS)
     attention_backward_kv(const float* __restrict__ dout, const float* __restrict__ qkv,
                           const float* __restrict__ lse, const float* __restrict__ delta,
                           float* __restrict__ dqkv, unsigned t, unsigned h, float scale) {
     extern __shared__ float shared[];
-    float *k = shared, *v = k + BK * LD, *q = v + BK * LD, *d_out = q + BQ * LD;
-    float *p = d_out + BQ * LD, *ds = p + BQ * (BK + 1);
-    unsigned tx = threadIdx.x % 16, ty = threadIdx.x / 16;
+    float *k = shared, *v = k + BK * LD, *q = v + BK * LD, *d_out = q + BQ * LD, *p = d_out + BQ * LD;
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
     unsigned k0 = blockIdx.x * BK, batch = blockIdx.y / h, head = blockIdx.y % h, stride = 3 * h * D;
     size_t begin = (size_t)batch * t * stride + head * D;
     const float* d_rows = dout + (size_t)batch * t * h * D + head * D;
     load_rows<BK>(k, qkv + begin + h * D, stride, k0, t, 1.0f);
     load_rows<BK>(v, qkv + begin + 2 * h * D, stride, k0, t, 1.0f);
 
-    float dk[BK / 16][COLUMNS] = {}, dv[BK / 16][COLUMNS] = {};
+    float4 dk[BK / HIGH][SQUARES] = {}, dv[BK / HIGH][SQUARES] = {};
     for (unsigned q0 = k0 / BQ * BQ; q0 < t; q0 += BQ) {
         load_rows<BQ>(q, qkv + begin, stride, q0, t, scale);
         load_rows<BQ>(d_out, d_rows, h * D, q0, t, 1.0f);
         __syncthreads();
-        float s[BQ / 16][BK / 16] = {}, dp[BQ / 16][BK / 16] = {};
-        multiply_rows(q, k, s);
-        multiply_rows(d_out, v, dp);
-        for (int i = 0; i < BQ / 16; i++) {
-            unsigned row = q0 + ty + 16 * i;
+        float s[BK / HIGH][BQ / WIDE], ds[BK / HIGH][BQ / WIDE];
+        multiply_rows(k, q, s);
+        multiply_rows(v, d_out, ds);
+        bool partly = k0 + BK > q0 + 1 || q0 + BQ > t;  // some pairs are masked, or beyond the end
+#pragma unroll
+        for (int j = 0; j < BQ / WIDE; j++) {
+            unsigned row = q0 + tx + j * WIDE;
             size_t at = (size_t)blockIdx.y * t + min(row, t - 1);
             float row_lse = lse[at], row_delta = delta[at];
-            for (int j = 0; j < BK / 16; j++) {
-                unsigned to = (ty + 16 * i) * (BK + 1) + tx + 16 * j;
-                bool seen = row < t && k0 + tx + 16 * j <= row;
-                p[to] = seen ? expf(s[i][j] - row_lse) : 0.0f;
-                ds[to] = p[to] * (dp[i][j] - row_delta);
+#pragma unroll
+            for (int i = 0; i < BK / HIGH; i++) {
+                s[i][j] = exp2f(LOG2E * (s[i][j] - row_lse));
+                if (partly && (row >= t || k0 + ty + i * HIGH > row)) s[i][j] = 0.0f;
+                ds[i][j] = s[i][j] * (ds[i][j] - row_delta);
+                p[(ty + i * HIGH) * (BQ + 4) + tx + j * WIDE] = s[i][j];
             }
         }
-        __syncthreads();
-        add_weighted_rows<BK / 16, BQ>(p, BK + 1, 1, d_out, dv);
-        add_weighted_rows<BK / 16, BQ>(ds, BK + 1, 1, q, dk);  // q carries the scale already
+        __syncwarp();  // a row of p is written and read by one warp
+        add_weighted_rows<BK / HIGH, BQ>(p, d_out, dv);
+        __syncwarp();
+#pragma unroll
+        for (int i = 0; i < BK / HIGH; i++)
+#pragma unroll
+            for (int j = 0; j < BQ / WIDE; j++) p[(ty + i * HIGH) * (BQ + 4) + tx + j * WIDE] = ds[i][j];
+        __syncwarp();
+        add_weighted_rows<BK / HIGH, BQ>(p, q, dk);  // q carries the scale already
         __syncthreads();
     }
-    for (int i = 0; i < BK / 16; i++) {
-        unsigned row = k0 + ty + 16 * i;
+#pragma unroll
+    for (int i = 0; i < BK / HIGH; i++) {
+        unsigned row = k0 + ty + i * HIGH;
         if (row >= t) continue;
         float* to = dqkv + begin + (size_t)row * stride + h * D;
-        for (int d = 0; d < COLUMNS; d++) {
-            if (tx + 16 * d >= D) continue;
-            to[tx + 16 * d] = dk[i][d];
-            to[h * D + tx + 16 * d] = dv[i][d];
-        }
+        write_row(to, dk[i], 1.0f);
+        write_row(to + h * D, dv[i], 1.0f);
     }
 }

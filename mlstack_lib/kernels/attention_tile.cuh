@@ -1,51 +1,115 @@
-/* What the attention kernels share. A block of 256 threads is a square of 16 x 16: thread (ty, tx) owns
-   rows ty + 16 i and columns tx + 16 j of each tile, so that neighbours read neighbours. D is the size of
-   a head; rows in shared memory have one number more than they need, which keeps them in other banks. */
+/* What the attention kernels share. A block is WIDE threads wide and HIGH high: thread (ty, tx) owns the
+   rows ty + i HIGH of a tile of scores and the columns tx + j WIDE; of a tile of results the same rows and,
+   from each 4 (tx + c WIDE) on, 4 columns. A row belongs to WIDE lanes of one warp, so what they tell each
+   other of it needs no barrier of the block. D is the size of a head.
+   Rows in shared memory are D4 vectors of 16 bytes and 16 bytes more, which moves each row 4 banks on.
+   VECTOR: memory too is read 16 bytes at a time; the launcher sets it where rows begin at multiples of 16. */
 
-#define COLUMNS ((D + 15) / 16)  // of a head, for each thread
-#define LD (D + 1)
+#define LOG2E 1.44269504088896341f
+#define LN2 0.693147180559945309f
+#define MASKED -3.0e38f
+#define HIGH (THREADS / WIDE)
+#define D4 ((D + 3) / 4)
+#define LD (4 * D4 + 4)
+#define SQUARES ((D4 + WIDE - 1) / WIDE)  // of a row of results, for each thread
 
 /* Copy rows first .. first + ROWS of one head, `stride` numbers apart, into shared memory; zeros beyond t. */
 template <int ROWS>
 __device__ __forceinline__ void load_rows(float* tile, const float* __restrict__ head, unsigned stride,
                                           unsigned first, unsigned t, float factor) {
-    for (unsigned e = threadIdx.x; e < ROWS * D; e += 256) {
-        unsigned row = e / D, d = e % D;
-        tile[row * LD + d] = first + row < t ? head[(size_t)(first + row) * stride + d] * factor : 0.0f;
+#pragma unroll 4
+    for (unsigned e = threadIdx.x; e < ROWS * D4; e += THREADS) {
+        unsigned row = e / D4, d = e % D4 * 4;
+        float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        if (first + row < t) {
+            const float* from = head + (size_t)(first + row) * stride + d;
+            if (VECTOR)
+                v = *(const float4*)from;
+            else
+                v = make_float4(from[0], d + 1 < D ? from[1] : 0.0f, d + 2 < D ? from[2] : 0.0f,
+                                d + 3 < D ? from[3] : 0.0f);
+        }
+        *(float4*)&tile[row * LD + d] = make_float4(v.x * factor, v.y * factor, v.z * factor, v.w * factor);
     }
 }
 
-/* acc[i][j] += the product of row ty + 16 i of a and row tx + 16 j of b. */
+__device__ __forceinline__ float dot4(float4 a, float4 b, float sum) {
+    return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum))));
+}
+
+/* s[i][j] = the product of row ty + i HIGH of a and row tx + j WIDE of b. */
 template <int R, int C>
-__device__ __forceinline__ void multiply_rows(const float* a, const float* b, float (&acc)[R][C]) {
-    unsigned tx = threadIdx.x % 16, ty = threadIdx.x / 16;
-    for (int d = 0; d < D; d++) {
-        float ra[R], rb[C];
+__device__ __forceinline__ void multiply_rows(const float* a, const float* b, float (&s)[R][C]) {
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
 #pragma unroll
-        for (int i = 0; i < R; i++) ra[i] = a[(ty + 16 * i) * LD + d];
+    for (int i = 0; i < R; i++)
 #pragma unroll
-        for (int j = 0; j < C; j++) rb[j] = b[(tx + 16 * j) * LD + d];
+        for (int j = 0; j < C; j++) s[i][j] = 0.0f;
+#pragma unroll 4
+    for (int d = 0; d < 4 * D4; d += 4) {
+        float4 rb[C];
 #pragma unroll
-        for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) rb[j] = *(const float4*)&b[(tx + j * WIDE) * LD + d];
 #pragma unroll
-            for (int j = 0; j < C; j++) acc[i][j] += ra[i] * rb[j];
+        for (int i = 0; i < R; i++) {
+            float4 ra = *(const float4*)&a[(ty + i * HIGH) * LD + d];
+#pragma unroll
+            for (int j = 0; j < C; j++) s[i][j] = dot4(ra, rb[j], s[i][j]);
+        }
     }
 }
 
-/* acc[i][j] += sum_r w(r, ty + 16 i) * rows[r][tx + 16 j]; w(r, i) is w[r * across + i * along]. */
+/* Take out the scores of keys that come after their query; key 0, which every query sees, comes first. */
+template <int R, int C>
+__device__ __forceinline__ void mask(float (&s)[R][C], unsigned q0, unsigned k0) {
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
+#pragma unroll
+    for (int i = 0; i < R; i++)
+#pragma unroll
+        for (int j = 0; j < C; j++)
+            if (k0 + tx + j * WIDE > q0 + ty + i * HIGH) s[i][j] = MASKED;
+}
+
+/* acc[i] += sum_r w[row ty + i HIGH][r] * rows[r], in this thread's columns; w has ROWS columns, and 4 more. */
 template <int R, int ROWS>
-__device__ __forceinline__ void add_weighted_rows(const float* w, unsigned across, unsigned along,
-                                                  const float* rows, float (&acc)[R][COLUMNS]) {
-    unsigned tx = threadIdx.x % 16, ty = threadIdx.x / 16;
-    for (int r = 0; r < ROWS; r++) {
-        float weight[R];
+__device__ __forceinline__ void add_weighted_rows(const float* w, const float* rows, float4 (&acc)[R][SQUARES]) {
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
+#pragma unroll 2
+    for (int r = 0; r < ROWS; r += 4) {
 #pragma unroll
-        for (int i = 0; i < R; i++) weight[i] = w[r * across + (ty + 16 * i) * along];
+        for (int c = 0; c < SQUARES; c++) {
+            unsigned column = 4 * (tx + c * WIDE);
+            if (SQUARES * WIDE > D4 && column >= D) continue;
+            float4 v[4];
 #pragma unroll
-        for (int j = 0; j < COLUMNS; j++) {
-            float value = tx + 16 * j < D ? rows[r * LD + tx + 16 * j] : 0.0f;
+            for (int q = 0; q < 4; q++) v[q] = *(const float4*)&rows[(r + q) * LD + column];
 #pragma unroll
-            for (int i = 0; i < R; i++) acc[i][j] += weight[i] * value;
+            for (int i = 0; i < R; i++) {
+                float4 weight = *(const float4*)&w[(ty + i * HIGH) * (ROWS + 4) + r];
+                const float x[4] = {weight.x, weight.y, weight.z, weight.w};
+#pragma unroll
+                for (int q = 0; q < 4; q++) {
+                    acc[i][c].x = fmaf(x[q], v[q].x, acc[i][c].x), acc[i][c].y = fmaf(x[q], v[q].y, acc[i][c].y);
+                    acc[i][c].z = fmaf(x[q], v[q].z, acc[i][c].z), acc[i][c].w = fmaf(x[q], v[q].w, acc[i][c].w);
+                }
+            }
+        }
+    }
+}
+
+/* Write this thread's columns of one row of results, times `factor`. */
+__device__ __forceinline__ void write_row(float* __restrict__ to, const float4 (&acc)[SQUARES], float factor) {
+    unsigned tx = threadIdx.x % WIDE;
+#pragma unroll
+    for (int c = 0; c < SQUARES; c++) {
+        unsigned d = 4 * (tx + c * WIDE);
+        const float x[4] = {acc[c].x * factor, acc[c].y * factor, acc[c].z * factor, acc[c].w * factor};
+        if (VECTOR) {
+            if (d < D) *(float4*)(to + d) = make_float4(x[0], x[1], x[2], x[3]);
+        } else {
+#pragma unroll
+            for (int q = 0; q < 4; q++)
+                if (d + q < D) to[d + q] = x[q];
         }
     }
 }

@@ -13,13 +13,16 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS)
     unsigned row0 = blockIdx.y * BM, col0 = blockIdx.x * BN;
     multiply_tile(tile, x, weight, n, m, k, row0, col0, 0, k, acc);
 
-    unsigned tx = threadIdx.x % (BN / TN), ty = threadIdx.x / (BN / TN);
+#pragma unroll
     for (int i = 0; i < TM; i++)
-        for (int j = 0; j < TN; j++) {
-            unsigned row = row0 + ty + i * (BM / TM), col = col0 + tx + j * (BN / TN);
-            if (row >= n || col >= m) continue;
-            float value = acc[i][j] + bias[col];
-            pre[(size_t)row * m + col] = value;
-            y[(size_t)row * m + col] = gelu(value);
+#pragma unroll
+        for (int j = 0; j < TN; j += 4) {
+            unsigned row = row0 + tile_row(i), col = col0 + tile_column(j);
+            unsigned count = row < n ? count4(col, m) : 0;
+            if (count == 0) continue;
+            size_t at = (size_t)row * m + col;
+            float4 v = add4(acc[i] + j, bias + col, count);
+            write4(pre + at, v, count);
+            write4(y + at, make_float4(gelu(v.x), gelu(v.y), gelu(v.z), gelu(v.w)), count);
         }
 }

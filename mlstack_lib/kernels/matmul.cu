@@ -12,16 +12,19 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS)
     __shared__ Tile tile;
     float acc[TM][TN] = {};
     unsigned row0 = blockIdx.y * BM, col0 = blockIdx.x * BN;
-    unsigned share = (k + SPLITS - 1) / SPLITS, k_begin = min(blockIdx.z * share, k);
+    unsigned share = (k + SPLITS * BK - 1) / (SPLITS * BK) * BK, k_begin = min(blockIdx.z * share, k);
     multiply_tile(tile, a, b, m, n, k, row0, col0, k_begin, min(k_begin + share, k), acc);
 
-    unsigned tx = threadIdx.x % (BN / TN), ty = threadIdx.x / (BN / TN);
     c += (size_t)blockIdx.z * m * n;
+#pragma unroll
     for (int i = 0; i < TM; i++)
-        for (int j = 0; j < TN; j++) {
-            unsigned row = row0 + ty + i * (BM / TM), col = col0 + tx + j * (BN / TN);
-            if (row >= m || col >= n) continue;
-            size_t at = (size_t)row * n + col;
-            c[at] = ACCUMULATE ? c[at] + acc[i][j] : acc[i][j];
+#pragma unroll
+        for (int j = 0; j < TN; j += 4) {
+            unsigned row = row0 + tile_row(i), col = col0 + tile_column(j);
+            unsigned count = row < m ? count4(col, n) : 0;
+            if (count == 0) continue;
+            float* to = c + (size_t)row * n + col;
+            float4 v = make_float4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3]);
+            write4(to, ACCUMULATE ? add4(acc[i] + j, to, count) : v, count);
         }
 }

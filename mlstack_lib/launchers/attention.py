@@ -5,28 +5,38 @@ from math import sqrt
 from .elementwise import BLOCK, ceil_div, each, empty_like
 
 WARPS = 8
-QUERIES, KEYS = 64, 64  # of a block's tile
+THREADS, WIDE = 128, 16  # of a block, and in a row of it
+TILES = (64, 32, 16)  # queries and keys of a block's tile, whichever fits first
 LARGEST_HEAD = 128
 
 
-def _tiles(qkv):
-    d = qkv.shape[-1]
+def _launch(name, args, arrays, tiles_of_rows, t, heads):
+    """Launch with square tiles that fit the device: so many tiles of rows, and one of scores."""
+    d, device = arrays[0].shape[-1], arrays[0].device
     if d > LARGEST_HEAD:
         raise NotImplementedError(f"attention: heads of {d} numbers; at most {LARGEST_HEAD}")
-    return {"D": d, "BQ": QUERIES, "BK": KEYS}
-
-
-def _shared(d: int, tiles: int, squares: int) -> int:
-    """Bytes of shared memory: tiles of rows, and squares of scores."""
-    return 4 * (tiles * QUERIES * (d + 1) + squares * QUERIES * (KEYS + 1))
+    for tile in TILES:
+        shared = 4 * tile * (tiles_of_rows * (4 * ceil_div(d, 4) + 4) + tile + 4)
+        if shared <= device.shared_memory:
+            break
+    vector = d % 4 == 0 and all(a.offset % 16 == 0 for a in arrays)
+    constants = {
+        "D": d,
+        "BQ": tile,
+        "BK": tile,
+        "THREADS": THREADS,
+        "WIDE": WIDE,
+        "VECTOR": int(vector),
+    }
+    grid = (ceil_div(t, tile), heads)
+    device.launch(name, grid, (THREADS,), args, shared=shared, **constants)
 
 
 def attention_forward(qkv):
     b, t, _, h, d = qkv.shape
     out, lse = empty_like(qkv, (b, t, h, d)), empty_like(qkv, (b, h, t))
     args = [qkv, out, lse, t, h, 1 / sqrt(d)]
-    grid, shared = (ceil_div(t, QUERIES), b * h), _shared(d, 2, 1)
-    qkv.device.launch("attention_forward", grid, (256,), args, shared=shared, **_tiles(qkv))
+    _launch("attention_forward", args, (qkv, out), 3, t, b * h)
     return out, lse
 
 
@@ -36,12 +46,9 @@ def attention_backward(dout, qkv, out, lse):
     args = [dout, out, delta, rows, t, h, d]
     grid = (ceil_div(rows, WARPS),)
     qkv.device.launch("attention_delta", grid, (32 * WARPS,), args, WARPS=WARPS)
-    args, tiles = [dout, qkv, lse, delta, dqkv, t, h, 1 / sqrt(d)], _tiles(qkv)
-    for name, grid, squares in (
-        ("attention_backward_kv", (ceil_div(t, KEYS), b * h), 2),
-        ("attention_backward_q", (ceil_div(t, QUERIES), b * h), 1),
-    ):
-        qkv.device.launch(name, grid, (256,), args, shared=_shared(d, 4, squares), **tiles)
+    args = [dout, qkv, lse, delta, dqkv, t, h, 1 / sqrt(d)]
+    for name in ("attention_backward_kv", "attention_backward_q"):
+        _launch(name, args, (dout, qkv, dqkv), 4, t, b * h)
     return dqkv
 
 

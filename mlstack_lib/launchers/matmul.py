@@ -5,11 +5,22 @@ from .elementwise import ceil_div, column_sum, empty_like, fill, sum_parts
 LARGE = {"BM": 128, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
 SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 4, "TN": 4}
 FILL = 264  # blocks that keep a large GPU busy: two for each multiprocessor of an H100
+LEAST_SHARE = 256  # of k, for a block
 
 
-def tiles_for(m: int, n: int) -> dict[str, int]:
+def _blocks(m: int, n: int, tiles: dict[str, int]) -> int:
+    return ceil_div(m, tiles["BM"]) * ceil_div(n, tiles["BN"])
+
+
+def tiles_for(m: int, n: int, most_splits: int = 1) -> dict[str, int]:
     """The tile sizes for a product of m x n elements: large ones if they still fill a GPU."""
-    return LARGE if ceil_div(m, 128) * ceil_div(n, 128) >= FILL // 4 else SMALL
+    return LARGE if _blocks(m, n, LARGE) * most_splits >= FILL // 4 else SMALL
+
+
+def _vector(columns, *arrays) -> dict[str, int]:
+    """Whether all rows, of so many columns, begin at multiples of 16 bytes."""
+    fine = all(size % 4 == 0 for size in columns) and all(a.offset % 16 == 0 for a in arrays)
+    return {"VECTOR": int(fine)}
 
 
 def _grid(m, n, tiles, splits=1):
@@ -21,15 +32,16 @@ def _block(tiles):
 
 
 def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
-    tiles = tiles_for(m, n)
-    blocks = ceil_div(m, tiles["BM"]) * ceil_div(n, tiles["BN"])
-    splits = max(1, min(FILL // blocks, k // 512)) if trans_a else 1
+    most_splits = max(1, k // LEAST_SHARE) if trans_a else 1
+    tiles = tiles_for(m, n, most_splits)
+    splits = max(1, min(FILL // _blocks(m, n, tiles), most_splits))
     c = empty_like(a, (m, n)) if out is None else out
     into = c if splits == 1 else empty_like(a, (splits, m * n))
     constants = {"TRANS_A": trans_a, "TRANS_B": trans_b, "SPLITS": splits}
     constants["ACCUMULATE"] = int(accumulate and splits == 1)
+    constants |= tiles | _vector((n, m if trans_a else k, k if trans_b else n), a, b, into)
     args = [a, b, into, m, n, k]
-    a.device.launch("matmul", _grid(m, n, tiles, splits), _block(tiles), args, **constants, **tiles)
+    a.device.launch("matmul", _grid(m, n, tiles, splits), _block(tiles), args, **constants)
     if splits > 1:
         sum_parts(into, c, splits, m * n, 1, accumulate)
     return c
@@ -56,7 +68,8 @@ def linear_forward(x, weight, bias, activation=None):
         fill(bias, 0)
     (n, k), m = x.shape, weight.shape[0]
     tiles = tiles_for(n, m)
-    y, constants = empty_like(x, (n, m)), {"TRANS_A": 0, "TRANS_B": 1, **tiles}
+    y = empty_like(x, (n, m))
+    constants = {"TRANS_A": 0, "TRANS_B": 1} | tiles | _vector((k, m), x, weight, bias, y)
     pre = empty_like(y) if activation == "gelu" else None
     name, outputs = ("linear_gelu_forward", [y, pre]) if activation else ("linear_forward", [y])
     args = [x, weight, bias, *outputs, n, m, k]
