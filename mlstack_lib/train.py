@@ -21,6 +21,7 @@ from .checkpoint import Checkpoint
 from .corpora import Corpus, load_corpus
 from .data import IGNORE, BatchSampler, Tokens, prepare, validation_windows
 from .errors import BadInput, CouldNotFinish
+from .feed import Feed
 from .optim import AdamW, view
 from .presets import TrainConfig
 from .run import Run, make_tokenizer, refuse_occupied
@@ -87,6 +88,7 @@ class Trainer:
         self.device.forget_steps()
         order = np.random.default_rng([c.seed, 1])
         self.sampler = BatchSampler(tokens, c.batch, c.context, order)
+        self.feed = Feed(self.device, READ_EVERY, c.accumulate, c.batch, c.context)
         self.step = 0
         self.stopping = False
 
@@ -164,27 +166,23 @@ class Trainer:
 
     def _updates(self, count: int) -> list[dict]:
         """Make up to `count` updates, with no transfers between them; return log entries."""
-        c, first, began = self.config, self.step + 1, time.time()
+        first, began = self.step + 1, time.time()
         batches, positions = self._draw(count)
-        rate = c.rates()
+        rate = self.config.rates()
         rates = [rate(step) for step in range(first, first + count)]
-        tables = [self.device.upload(table) for table in batches]
-        schedule = self.device.upload(self.optimizer.schedule(first, rates))
-        losses = self.device.upload(np.zeros(count * c.accumulate, np.float32))
-        norms = self.device.upload(np.zeros(count, np.float32))
-        self._set_state(DROPOUT=self.step * c.accumulate)
+        self.feed.load(batches, self.optimizer.schedule(first, rates))
+        self._set_state(DROPOUT=self.step * self.config.accumulate)
         self.model.train()
         done = 0
         while done < count and not (self.stopping and done):
-            self._update(tables, schedule, losses, norms)
+            self.device.replay("update", lambda: self._update(*self.feed.arrays))
             done += 1
-        losses, norms = self.device.download(losses), self.device.download(norms)[:done]
+        means, norms = self.feed.results(done)
         if self.device.download(self.device.state)[Slot.HALTED]:
             row = int(np.flatnonzero(~np.isfinite(norms))[0])
             self._explain(f"update {first + row}", lambda: self._repeat(row, batches))
         self.step += done
         self.sampler.restore(positions[done - 1])
-        means = losses.reshape(count, c.accumulate).mean(axis=1)
         rows = zip(range(first, first + done), means.tolist(), rates, norms.tolist(), strict=False)
         names, began = ("step", "loss", "lr", "grad_norm"), round(began, 3)
         return [dict(zip(names, row, strict=True), time=began) for row in rows]

@@ -1,6 +1,6 @@
 """The processor: arrays are NumPy arrays, kernels are NumPy functions, nothing is transferred."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from math import prod
 
@@ -67,6 +67,13 @@ class Device:
         is handed out again once nothing refers to its array any more.
         """
         return self._steps.step(key)
+
+    def replay(self, key: Hashable, body: Callable[[], None]) -> None:
+        """Run `body`, which launches the same on the same arrays each time it is given this key.
+
+        A device that can do it runs `body` twice and from then on only repeats its launches.
+        """
+        body()
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers, for a program that begins another kind of run."""

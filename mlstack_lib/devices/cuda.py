@@ -1,5 +1,7 @@
 """An NVIDIA GPU through CuPy: kernels are compiled by NVRTC and launched on a stream of our own."""
 
+from collections.abc import Callable, Hashable
+
 import numpy as np
 
 from ..array import Array
@@ -10,6 +12,10 @@ class Device(raw_kernels.Device):
     """See raw_kernels.Device."""
 
     name = "cuda"
+
+    def __init__(self):
+        super().__init__()
+        self._graphs: dict[Hashable, tuple | None] = {}
 
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
@@ -49,6 +55,37 @@ class Device(raw_kernels.Device):
         """Wait until all work is done."""
         if "_kernels" in vars(self):
             self._stream.synchronize()
+
+    def replay(self, key: Hashable, body: Callable[[], None]) -> None:
+        """Run `body`: first as it is, which compiles and allocates, then as a CUDA graph.
+
+        The graph is recorded at the second call and holds the addresses of that call's arrays.
+        """
+        if key not in self._graphs:
+            self._graphs[key] = None
+            body()
+            return
+        if self._graphs[key] is None:
+            self._graphs[key] = self._captured(body)
+        graph, launches = self._graphs[key]
+        self.launches += launches
+        graph.launch(self._stream)
+
+    def _captured(self, body: Callable[[], None]) -> tuple:
+        before = self.launches
+        with self._stream:
+            self._stream.begin_capture()
+            try:
+                body()
+            finally:
+                graph = self._stream.end_capture()
+        launches, self.launches = self.launches - before, before
+        return graph, launches
+
+    def forget_steps(self) -> None:
+        """Drop all recordings and their buffers."""
+        self._graphs.clear()
+        super().forget_steps()
 
     def launch(self, name, grid, block, args, *, shared: int = 0, **constants) -> None:
         """Launch kernel `name` on the device's stream; see RawKernels.launch."""

@@ -26,30 +26,33 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         load_rows<BQ>(q, qkv + begin, stride, q0, t, scale);
         load_rows<BQ>(d_out, d_rows, h * D, q0, t, 1.0f);
         __syncthreads();
-        float s[BK / HIGH][BQ / WIDE], ds[BK / HIGH][BQ / WIDE];
+        float s[BK / HIGH][BQ / WIDE];
         multiply_rows(k, q, s);
-        multiply_rows(v, d_out, ds);
         bool partly = k0 + BK > q0 + 1 || q0 + BQ > t;  // some pairs are masked, or beyond the end
 #pragma unroll
         for (int j = 0; j < BQ / WIDE; j++) {
             unsigned row = q0 + tx + j * WIDE;
-            size_t at = (size_t)blockIdx.y * t + min(row, t - 1);
-            float row_lse = lse[at], row_delta = delta[at];
+            float row_lse = lse[(size_t)blockIdx.y * t + min(row, t - 1)];
 #pragma unroll
             for (int i = 0; i < BK / HIGH; i++) {
                 s[i][j] = exp2f(LOG2E * (s[i][j] - row_lse));
                 if (partly && (row >= t || k0 + ty + i * HIGH > row)) s[i][j] = 0.0f;
-                ds[i][j] = s[i][j] * (ds[i][j] - row_delta);
                 p[(ty + i * HIGH) * (BQ + 4) + tx + j * WIDE] = s[i][j];
             }
         }
         __syncwarp();  // a row of p is written and read by one warp
         add_weighted_rows<BK / HIGH, BQ>(p, d_out, dv);
+        multiply_rows(v, d_out, s);  // dp, in the registers of s; p is still in shared memory
         __syncwarp();
 #pragma unroll
-        for (int i = 0; i < BK / HIGH; i++)
+        for (int j = 0; j < BQ / WIDE; j++) {
+            float row_delta = delta[(size_t)blockIdx.y * t + min(q0 + tx + j * WIDE, t - 1)];
 #pragma unroll
-            for (int j = 0; j < BQ / WIDE; j++) p[(ty + i * HIGH) * (BQ + 4) + tx + j * WIDE] = ds[i][j];
+            for (int i = 0; i < BK / HIGH; i++) {
+                float* to = p + (ty + i * HIGH) * (BQ + 4) + tx + j * WIDE;
+                *to *= s[i][j] - row_delta;  // ds
+            }
+        }
         __syncwarp();
         add_weighted_rows<BK / HIGH, BQ>(p, q, dk);  // q carries the scale already
         __syncthreads();

@@ -1,15 +1,17 @@
 /* attention_delta: delta = sum_d dout * out, which both backward kernels need; dout, out
-   (batch, t, h, d), delta (batch, h, t) f32. A warp takes a row.
-   grid batch * t * h / WARPS rounded up; block 32 * WARPS. Reads 8 d, writes 4 bytes a row.
+   (batch, t, h, d), delta (batch, h, t) f32. Eight lanes take a row.
+   grid batch * t * h / ROWS rounded up; block 8 * ROWS. Reads 8 d, writes 4 bytes a row.
    Twin attention_delta.wgsl, part of reference attention_backward. */
 extern "C" __global__ void attention_delta(const float* __restrict__ dout, const float* __restrict__ out,
                                            float* __restrict__ delta, unsigned rows, unsigned t, unsigned h,
                                            unsigned d) {
-    unsigned lane = threadIdx.x % 32, row = blockIdx.x * WARPS + threadIdx.x / 32;
-    if (row >= rows) return;  // whole warps leave
+    unsigned lane = threadIdx.x % 8, row = blockIdx.x * ROWS + threadIdx.x / 8;
     float sum = 0.0f;
-    for (unsigned i = lane; i < d; i += 32) sum += dout[(size_t)row * d + i] * out[(size_t)row * d + i];
-    sum = warp_sum(sum);
+    if (row < rows)
+#pragma unroll 4
+        for (unsigned i = lane; i < d; i += 8) sum += dout[(size_t)row * d + i] * out[(size_t)row * d + i];
+    sum = warp_sum<8>(sum);
+    if (row >= rows) return;
     unsigned head = row % h, time = row / h % t, batch = row / h / t;
     if (lane == 0) delta[((size_t)batch * h + head) * t + time] = sum;
 }

@@ -4,8 +4,8 @@ from math import sqrt
 
 from .elementwise import BLOCK, ceil_div, each, empty_like
 
-WARPS = 8
-THREADS, WIDE = 128, 16  # of a block, and in a row of it
+ROWS = 32  # of a block of attention_delta
+THREADS, WIDE = 128, 8  # of a block, and in a row of it
 TILES = (64, 32, 16)  # queries and keys of a block's tile, whichever fits first
 LARGEST_HEAD = 128
 
@@ -44,8 +44,8 @@ def attention_backward(dout, qkv, out, lse):
     b, t, _, h, d = qkv.shape
     delta, dqkv, rows = empty_like(lse), empty_like(qkv), b * t * h
     args = [dout, out, delta, rows, t, h, d]
-    grid = (ceil_div(rows, WARPS),)
-    qkv.device.launch("attention_delta", grid, (32 * WARPS,), args, WARPS=WARPS)
+    grid = (ceil_div(rows, ROWS),)
+    qkv.device.launch("attention_delta", grid, (8 * ROWS,), args, ROWS=ROWS)
     args = [dout, qkv, lse, delta, dqkv, t, h, 1 / sqrt(d)]
     for name in ("attention_backward_kv", "attention_backward_q"):
         _launch(name, args, (dout, qkv, dqkv), 4, t, b * h)
