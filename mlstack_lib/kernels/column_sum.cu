@@ -9,6 +9,7 @@ extern "C" __global__ void column_sum(const float* __restrict__ x, float* __rest
     unsigned begin = part * rows_of_part, end = min(begin + rows_of_part, n);
     float sum = 0.0f;
     if (column < c)
+#pragma unroll 8
         for (unsigned row = begin + threadIdx.y; row < end; row += ROWS) sum += x[(size_t)row * c + column];
     sums[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
