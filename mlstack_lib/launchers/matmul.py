@@ -2,9 +2,9 @@
 
 from .elementwise import ceil_div, column_sum, empty_like, fill, sum_parts
 
-LARGE = {"BM": 128, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
-SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 4, "TN": 4}
-FILL = 264  # blocks that keep a large GPU busy: two for each multiprocessor of an H100
+LARGE = {"BM": 64, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
+SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 8, "TN": 4}
+FILL = 396  # blocks that keep a large GPU busy: three for each multiprocessor of an H100
 LEAST_SHARE = 256  # of k, for a block
 
 
