@@ -51,6 +51,12 @@ class Device(raw_kernels.Device):
         runtime.memcpyAsync(to, source, nbytes, getattr(runtime, kind), self._stream.ptr)
         self._stream.synchronize()  # the host's memory may go away, or be read, after this
 
+    @property
+    def stream(self) -> int:
+        """The handle of the stream that all work goes to, for libraries beside our kernels."""
+        assert self._kernels  # which makes the stream
+        return self._stream.ptr
+
     def synchronize(self) -> None:
         """Wait until all work is done."""
         if "_kernels" in vars(self):
