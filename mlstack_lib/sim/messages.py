@@ -42,8 +42,13 @@ def _hint(finding: Finding) -> str:
     same_line = finding.line == finding.line2
     if finding.kind == "race" and finding.access == finding.access2 == "writes" and same_line:
         return HINTS["race of writers"]
-    if finding.kind == "race" and (with_atomic or finding.in_one_warp):
-        return HINTS["race with an atomic" if with_atomic else "race in a warp"]
+    if finding.kind == "race" and with_atomic:
+        return HINTS["race with an atomic"]
+    if finding.kind == "race" and same_line:
+        warp = finding.in_one_warp
+        return HINTS["race on a line"].replace("BARRIER", "__syncwarp" if warp else "__syncthreads")
+    if finding.kind == "race" and finding.in_one_warp:
+        return HINTS["race in a warp"]
     if finding.kind == "global race" and with_atomic:
         return HINTS["global race with an atomic"]
     if finding.kind == "global race" and "reads" in (finding.access, finding.access2):
@@ -56,7 +61,7 @@ def _bounds_hint(finding: Finding) -> str:
     if touched is None:
         return HINTS["null pointer" if finding.address < NULL_PAGE else "bad pointer"]
     if touched.index and touched.index[0] < 0:
-        return "the index is below zero. Is there a guard for the first elements?"
+        return "a guard for the first elements: the index is below zero"
     if touched.dynamic:
         return ("the launch gives the size of this array, in bytes: "
                 f"`shared_mem=elements * {touched.element}`")  # fmt: skip
@@ -113,7 +118,7 @@ def _column(place: Place, finding: Finding) -> int:
             return before[-1] if before else starts[0]
     if place.column <= 1:
         return len(place.text) - len(place.text.lstrip()) + 1
-    return _name_before(place.text, place.column) if finding.touched else place.column
+    return _name_before(place.text, place.column)
 
 
 def _name_before(text: str, column: int) -> int:
@@ -143,9 +148,9 @@ def _who(f: Finding) -> str:
 
 def _race(f: Finding) -> str:
     return (
-        f"In block {_three(f.block)} thread {_three(f.thread)} {f.access} {_element(f)} (line "
-        f"{f.line}) and thread {_three(f.thread2)} {f.access2} it (line {f.line2}); nothing makes "
-        "one wait for the other."
+        f"In block {_three(f.block)} thread {_three(f.thread)} {f.access} {_element(f, f.line)} "
+        f"and thread {_three(f.thread2)} {f.access2} it (line {f.line2}); nothing makes one wait "
+        "for the other."
     )
 
 
@@ -153,7 +158,7 @@ def _global_race(f: Finding) -> str:
     other = f"thread {_three(f.thread2)} of block {_three(f.block2)}"
     if f.numbers[0]:
         other = "a thread of another block"
-    return (f"{_who(f)} {f.access} {_element(f)} (line {f.line}) and {other} {f.access2} it "
+    return (f"{_who(f)} {f.access} {_element(f, f.line)} and {other} {f.access2} it "
             f"(line {f.line2}).")  # fmt: skip
 
 
@@ -221,7 +226,7 @@ def _extent(touched: Touched) -> str:
     if touched.shape == ():
         return f"{touched.name} is a single number (line {touched.line})"
     shape = " x ".join(map(str, touched.shape))
-    last = f", 0 to {touched.shape[0] - 1}" if len(touched.shape) == 1 and touched.shape[0] else ""
+    last = f", 0 to {touched.shape[0] - 1}" if len(touched.shape) == 1 < touched.shape[0] else ""
     given = f" (line {touched.line})" if touched.line else ""
     if touched.dynamic:
         given = f" (shared_mem={touched.shape[0] * touched.element})"
@@ -264,13 +269,15 @@ def _threads(n: int, many: str = "wait", one: str = "waits") -> str:
     return f"1 thread {one}" if n == 1 else f"{n} threads {many}"
 
 
-def _element(f: Finding) -> str:
-    if f.touched is None:
-        return f"address {f.address:#x}"
-    if not f.touched.known:
-        return f.touched.name
-    in_python = f" ({f.touched.name}[{', '.join(map(str, f.touched.index))}] in Python)"
-    return _flat(f.touched) + in_python * f.touched.is_table
+def _element(f: Finding, line: int = 0) -> str:
+    """`y[65] (in Python y[1, 1], line 3)`."""
+    name, more = f"address {f.address:#x}", []
+    if f.touched is not None:
+        name = _flat(f.touched) if f.touched.known else f.touched.name
+        if f.touched.is_table:
+            more = [f"in Python {f.touched.name}[{', '.join(map(str, f.touched.index))}]"]
+    more += [f"line {line}"] if line else []
+    return f"{name} ({', '.join(more)})" if more else name
 
 
 def _three(index: Index3) -> str:

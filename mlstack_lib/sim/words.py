@@ -38,6 +38,12 @@ HINTS = {
         "a place between the two accesses where `__syncwarp()` is missing. The 32 threads of a "
         "warp do not run in step: without it the result depends on who comes first"
     ),
+    "race on a line": (
+        "in a loop a `BARRIER()`, where threads wait for each other, between one round and the "
+        "next; else one between reading and writing, the value kept in a variable meanwhile. If "
+        "several threads add to one element, `atomicAdd`. Without it the result depends on who "
+        "comes first"
+    ),
     "race of writers": (
         "the index: are several threads meant to write the same element? Give each its own, or let "
         "one of them write, `if (threadIdx.x == 0)`. As it is, the one that comes last wins, and "
@@ -75,8 +81,8 @@ HINTS = {
     ),
     "left before barrier": (
         "an early `return`, or a loop whose number of rounds differs among the threads. Put the "
-        "work under `if (i < n)` instead, and let all threads come to every barrier. (GPUs since "
-        "2017 do not count the threads that have left; CUDA's guide does not promise it.)"
+        "work under `if (i < n)` instead, and let all threads come to every barrier. GPUs since "
+        "2017 do not count the threads that have left, but CUDA's guide does not promise it"
     ),
     "deadlock": (
         "an `if` around one of them that some threads do not enter. A barrier waits for all "
@@ -95,7 +101,9 @@ HINTS = {
         "operation"
     ),
     "bad pointer": (
-        "how the index is computed, and whether the pointer is one of the kernel's arrays at all"
+        "how the index is computed (an unsigned one that should be below zero is huge), and "
+        "whether the launch gave the array: an `extern __shared__` one needs `shared_mem=`, its "
+        "bytes"
     ),
     "null pointer": (
         "an argument of the launch that is `None`: a kernel sees it as address 0, where no array is"
