@@ -91,7 +91,8 @@ def _check_elements(where: str, array: np.ndarray, kind: str, size: int) -> None
     if kind not in "fi" or not size or dtype.kind not in "fiub":
         return
     of_kind = "f" if dtype.kind == "f" else "i"
-    if (kind == of_kind and dtype.itemsize == size) or size == 1:  # char*: bytes of anything
+    # a kernel that only moves words may take floats for int, and for char anything
+    if size == 1 or (dtype.itemsize == size and (kind, of_kind) != ("f", "i")):
         return
     wanted, written = C_NAMES[kind, size], NUMPY_NAMES[kind, size]
     raise LaunchError(

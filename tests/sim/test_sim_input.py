@@ -82,12 +82,11 @@ def test_arrays_that_do_not_fit_are_refused(arrays):
         sim.RawKernel(SAXPY, "saxpy")((1,), (64,), x)
 
 
-def test_bytes_of_any_array_can_be_passed_as_chars():
-    kernel = sim.RawKernel(
-        'extern "C" __global__ void k(unsigned char* y) { y[threadIdx.x] = 0; }', "k"
-    )
+@pytest.mark.parametrize(("kind", "count"), [("unsigned char", 8), ("unsigned", 2)])
+def test_floats_can_be_passed_as_the_bytes_and_words_they_are(kind, count):
+    code = f'extern "C" __global__ void k({kind}* y) {{ y[threadIdx.x] = 0; }}'
     y = sim.asarray(np.ones(2, f32))
-    kernel((1,), (8,), (y,))
+    sim.RawKernel(code, "k")((1,), (count,), (y,))
     assert y.tolist() == [0, 0]
 
 
