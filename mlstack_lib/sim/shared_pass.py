@@ -2,7 +2,7 @@
 
 Every block needs a copy of its own, which no C++ declaration gives. So
 `__shared__ float a[4][8], b;` becomes references into the block's arena, and
-`extern __shared__ float s[];` a pointer into it. Line breaks stay where they are.
+`extern __shared__ float s[];` a pointer into it. Code around them keeps its line and column.
 """
 
 import re

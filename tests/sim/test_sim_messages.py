@@ -1,5 +1,8 @@
 """What a learner reads: where the caret stands, what is said, and what to do next."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sim_cases import CASES
@@ -197,3 +200,21 @@ def test_text_and_name_in_the_wrong_order_are_told_apart():
         sim.RawKernel("saxpy", SAXPY)
     with pytest.raises(sim.LaunchError, match="text is of type bytes, must be str"):
         sim.RawKernel(SAXPY.encode(), "saxpy")
+
+
+# ---- the page ----
+
+
+def test_the_pages_example_gives_the_message_and_the_profile_it_shows(compiler):
+    page = (Path(sim.__file__).parent / "README.md").read_text(encoding="utf-8")
+    fences = re.findall(r"```(\w*)\n(.*?)```", page, re.DOTALL)
+    (program, shown), (table, _) = fences[:2], fences[2:4]
+    program = program[1].replace(
+        "from mlstack_lib import cuda", "from mlstack_lib import sim as cuda"
+    )
+    with pytest.raises(sim.KernelError) as caught:
+        exec(program, {})
+    assert str(caught.value) == shown[1].rstrip()
+    names = {}
+    exec(program.replace("<=", "<"), names)
+    assert str(names["k"].profile()).startswith(table[1].rstrip())
