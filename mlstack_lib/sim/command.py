@@ -50,6 +50,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the arrays there, "
                         "PARAMETER.npy, after the run")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of random:SHAPE (default 0)")
+    _add_settings(parser)
+
+
+def _add_settings(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--order",
         default="forward",
