@@ -37,13 +37,14 @@ class Packed:
 
 def pack(name: str, parameters: list[str], info: KernelInfo, runtime: Runtime, given) -> Packed:
     """Check and pack the arguments of a call of kernel `name`. Raises LaunchError."""
-    given = tuple(given)
     if len(parameters) != info.count:
         parameters = [f"parameter {i + 1}" for i in range(info.count)]
+    listed = f"({', '.join(parameters)}{',' * (info.count == 1)})"
+    if not isinstance(given, tuple | list):
+        raise LaunchError(f"{name}: the arguments must be a tuple, `{listed}`")
     if len(given) != info.count:
-        raise LaunchError(
-            f"{name}: takes {info.count} arguments ({', '.join(parameters)}), got {len(given)}"
-        )
+        arguments = "argument" if info.count == 1 else "arguments"
+        raise LaunchError(f"{name}: takes {info.count} {arguments} {listed}, got {len(given)}")
     packed = Packed((ctypes.c_void_p * max(info.count, 1))(), [])
     for i, value in enumerate(given):
         where = f"{name}: argument {i + 1} ({parameters[i]})"
@@ -64,11 +65,11 @@ def _array(where: str, value: np.ndarray, kind: str, runtime: Runtime, packed: P
     if kind != "p":
         raise LaunchError(
             f"{where}: the parameter is a single {KIND_WORDS[kind]}, the argument an array of "
-            f"shape {value.shape}"
+            f"shape {value.shape}; are the arguments in the kernel's order?"
         )
     if not isinstance(value, DeviceArray):
         raise LaunchError(
-            f"{where}: a NumPy array lies in the host's memory, which a GPU cannot read; "
+            f"{where}: a NumPy array lies in the processor's memory, which a GPU cannot read; "
             "make a device array of it: `x = cuda.asarray(x)`"
         )
     if not value.flags.c_contiguous:
@@ -90,12 +91,15 @@ def _check_elements(where: str, array: np.ndarray, kind: str, size: int) -> None
     if kind not in "fi" or not size or dtype.kind not in "fiub":
         return
     of_kind = "f" if dtype.kind == "f" else "i"
-    if kind == of_kind and dtype.itemsize != size:
-        raise LaunchError(
-            f"{where}: an array of {dtype}, {dtype.itemsize} bytes an element, but the kernel "
-            f"reads `{C_NAMES[kind, size]}`, {size} bytes; convert it: "
-            f"`x.astype({NUMPY_NAMES[kind, size]})` before `asarray`"
-        )
+    # a kernel that only moves words may take floats for int, and for char anything
+    if size == 1 or (dtype.itemsize == size and (kind, of_kind) != ("f", "i")):
+        return
+    wanted, written = C_NAMES[kind, size], NUMPY_NAMES[kind, size]
+    raise LaunchError(
+        f"{where}: an array of {dtype}, {dtype.itemsize} bytes an element, but the kernel takes "
+        f"them for `{wanted}`, {size} bytes; convert it before `asarray`: `x.astype({written})`"
+        + ("" if kind == of_kind else f", or pass its bytes as they are: `x.view({written})`")
+    )
 
 
 def _scalar(where: str, value, kind: str, size: int):
@@ -104,11 +108,14 @@ def _scalar(where: str, value, kind: str, size: int):
             return ctypes.c_uint64(0)
         raise LaunchError(
             f"{where}: the parameter is a pointer, the argument {_described(value)}; pass a "
-            "device array"
+            "device array, `cuda.asarray(...)`"
         )
     number = _as_numpy(value)
     if number is None:
-        raise LaunchError(f"{where}: {_described(value)} cannot be passed to a kernel")
+        raise LaunchError(
+            f"{where}: {_described(value)} cannot be passed to a kernel; pass "
+            f"`{NUMPY_NAMES.get((kind, size), 'np.int32')}(...)`"
+        )
     if number.nbytes != size:
         raise LaunchError(_wrong_size(where, value, number, kind, size))
     given = "f" if number.dtype.kind == "f" else "i" if number.dtype.kind in "iub" else "s"
@@ -141,6 +148,7 @@ def _wrong_size(where: str, value, number, kind: str, size: int) -> str:
     if isinstance(value, int | float) and not isinstance(value, np.generic):
         text = f"{where}: a Python {type(value).__name__} is passed as {number.nbytes} bytes"
     what = f"`{C_NAMES[kind, size]}`, " if (kind, size) in C_NAMES else ""
+    value = int(value) if kind == "i" and number.dtype.kind == "f" and not value % 1 else value
     remedy = f"; write `{wanted}({value})`" if wanted else ""
     return f"{text}, but the parameter is {what}{size} bytes{remedy}"
 
@@ -148,4 +156,4 @@ def _wrong_size(where: str, value, number, kind: str, size: int) -> str:
 def _described(value) -> str:
     if isinstance(value, np.generic):
         return f"{value.dtype} {value}"
-    return f"{type(value).__name__} {value!r}"[:80]
+    return "None" if value is None else f"{type(value).__name__} {value!r}"[:80]

@@ -18,7 +18,8 @@ from pathlib import Path
 import pooch
 
 from ..errors import CouldNotFinish
-from .compile_errors import NO_HEADERS, explain
+from .compile_errors import explain
+from .compile_hints import NO_HEADERS
 from .compilers import MACOS, Compiler, environment
 from .errors import CompileError
 from .shared_pass import KERNEL_FILE, refused, rewrite
@@ -96,7 +97,8 @@ def _refuse_headers(source: Source, used: str) -> None:
             continue
         for i, line in enumerate(source.text.split("\n"), 1):
             if re.match(rf"\s*#\s*include\s*[<\"]([^>\"]*/)?{re.escape(header.name)}[>\"]", line):
-                raise refused(source, i, f"there is no header {header.name}.\nHint: {NO_HEADERS}.")
+                error = refused(source, i, f"there is no header {header.name}")
+                raise CompileError(f"{error}\nHint: {NO_HEADERS}.")
 
 
 def _exports(source: Source, names: list[str]) -> str:

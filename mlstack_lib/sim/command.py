@@ -1,6 +1,7 @@
 """`mlstack simulate`: run one kernel on arrays from files or simple generators."""
 
-from argparse import ArgumentParser
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -19,33 +20,61 @@ empty:SHAPE (NaN), each with :DTYPE behind it if it is not f32, as in zeros:64x3
 number, which becomes what the parameter is. Once for each parameter, in order."""
 
 
+EXAMPLE = """example: y = 2x + y for 1,000 elements, on 8 blocks of 128 threads
+  mlstack simulate saxpy.cu saxpy --grid 8 --block 128 \\
+      --arg 2 --arg ones:1000 --arg zeros:1000 --arg 1000
+
+Prints what is wrong, by source line (exit status 1); then the profile, what each line did to
+memory; then the range of each array. In Python the profile is kernel.profile(), and as a picture
+mlstack_lib.course.pictures.access.draw_access(kernel.profile().at("part of a line"))."""
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `mlstack simulate`."""
-    parser.add_argument("file", type=Path, metavar="FILE.cu")
+    parser.formatter_class, parser.epilog = RawDescriptionHelpFormatter, EXAMPLE
+    parser.add_argument("file", type=Path, metavar="FILE.cu", help="CUDA C, kernels only")
     parser.add_argument("entry", metavar="ENTRY", help="the kernel, `k`, or of a template `k<64>`")
-    parser.add_argument("--grid", required=True, metavar="X[,Y[,Z]]", help="blocks")
-    parser.add_argument("--block", required=True, metavar="X[,Y[,Z]]", help="threads a block")
+    parser.add_argument("--grid", required=True, metavar="X[,Y[,Z]]", help="how many blocks")
+    parser.add_argument(
+        "--block", required=True, metavar="X[,Y[,Z]]", help="how many threads in a block"
+    )
     parser.add_argument("--arg", action="append", default=[], metavar="ARG", help=ARGUMENT)
     parser.add_argument(
-        "--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory"
+        "--shared",
+        type=int,
+        default=0,
+        metavar="BYTES",
+        help="size of an `extern __shared__` array",
     )
-    parser.add_argument("-D", action="append", default=[], metavar="NAME=VALUE", help="a #define")
+    parser.add_argument("-D", action="append", default=[], metavar="NAME=VALUE", help="as #define")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the arrays there, "
                         "PARAMETER.npy, after the run")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of random:SHAPE")
+    parser.add_argument("--seed", type=int, default=0, help="of random:SHAPE (default 0)")
+    _add_settings(parser)
+
+
+def _add_settings(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--order", default="forward", help="of threads: forward, reverse, random:SEED"
+        "--order",
+        default="forward",
+        help="in which the threads of a block run: forward (default), reverse, random:SEED",
     )
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS")
-    parser.add_argument("--workers", type=int, help="cores (default: 1 with checks, else all)")
-    parser.add_argument("--unchecked", action="store_true", help="faster; finds little")
-    parser.add_argument("--compiler", help="g++, clang++ or zig")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS",
+                        help="end the kernel after so long (default 10)")  # fmt: skip
+    parser.add_argument("--workers", type=int, metavar="N",
+                        help="cores (default: 1 with checks, else all)")  # fmt: skip
+    parser.add_argument("--unchecked", action="store_true",
+                        help="2 to 16 times faster; finds little, gives no profile")  # fmt: skip
+    parser.add_argument("--compiler", metavar="NAME",
+                        help="g++, clang++ or zig (default: the first that is there)")  # fmt: skip
 
 
 def simulate(options) -> int:
     """Run the command; 0, or 1 if something was found. Raises BadInput, CouldNotFinish."""
     if not options.file.is_file():
         raise BadInput(f"simulate: there is no file {options.file}")
+    if not options.timeout > 0:
+        raise BadInput(f"simulate: --timeout is {options.timeout:g}, must be more than 0 seconds")
     changes = {name: getattr(options, name) for name in ("order", "timeout", "workers", "compiler")}
     with config(check=not options.unchecked, **changes):
         return _simulate(options)
@@ -72,7 +101,10 @@ def _kernel(options) -> RawKernel:
     folders = [f"-I{options.file.parent.resolve()}", f"-I{KERNELS}"]
     defines = [f"-D{define}" for define in options.D]
     names = [options.entry] if "<" in options.entry else None
-    module = RawModule(path=options.file, options=(*folders, *defines), name_expressions=names)
+    try:
+        module = RawModule(path=options.file, options=(*folders, *defines), name_expressions=names)
+    except UnicodeDecodeError:
+        raise BadInput(f"simulate: {options.file} is no text in UTF-8") from None
     return module.get_function(options.entry)
 
 
@@ -118,8 +150,8 @@ def _arguments(options, kernel: RawKernel) -> tuple:
     names = kernel.module.signature(kernel.name).parameters
     if len(options.arg) != info.count:
         raise BadInput(
-            f"simulate: {kernel.name} takes {info.count} arguments ({', '.join(names)}), "
-            f"--arg is there {len(options.arg)} times"
+            f"simulate: {kernel.name} takes {info.count} arguments ({', '.join(names)}), so --arg "
+            f"must be given that often and in that order, not {len(options.arg)} times"
         )
     rng = np.random.default_rng(options.seed)
     return tuple(
@@ -141,9 +173,20 @@ def _argument(text: str, kind: str, size: int, rng: np.random.Generator):
     wanted = NUMPY_NAMES.get((kind, size))
     if wanted is None:
         raise BadInput(f"simulate: --arg {text!r} is a number, the parameter takes an array")
-    if kind == "i" and number != int(number):
-        raise BadInput(f"simulate: --arg {text!r}: the parameter is a whole number")
-    return getattr(np, wanted.removeprefix("np."))(number if kind == "f" else int(number))
+    scalar = getattr(np, wanted.removeprefix("np."))
+    if kind == "f":
+        return scalar(number)
+    if number % 1 or not _fits(number, size):
+        raise BadInput(
+            f"simulate: --arg {text!r}: the parameter is a whole number of {8 * size} bits"
+        )
+    # unsigned ones come as the signed number of the same bits
+    whole = int(text) if text.lstrip("+-").isdecimal() else int(number)
+    return np.frombuffer((whole % (1 << 8 * size)).to_bytes(size, sys.byteorder), scalar)[0]
+
+
+def _fits(number: float, size: int) -> bool:
+    return -(2.0 ** (8 * size - 1)) <= number < 2.0 ** (8 * size)
 
 
 def _load(file: Path) -> np.ndarray:
@@ -162,14 +205,24 @@ GENERATORS = {
 }
 
 
+def _dtype(name: str) -> np.dtype | None:
+    """f32 if the name is empty; numbers only."""
+    if not name or name in DTYPES:
+        return np.dtype(DTYPES[name or "f32"])
+    try:
+        kind = np.dtype(name)
+    except TypeError:
+        return None
+    return kind if kind.kind in "fiub" else None
+
+
 def _generated(text: str, name: str, rest: str, rng: np.random.Generator) -> np.ndarray:
     sizes, _, dtype = rest.partition(":")
     parts = sizes.split("x")
     if not all(part.isdecimal() for part in parts):
         raise BadInput(f"simulate: --arg {text!r}: the shape must be like 1000 or 64x32")
-    try:
-        kind = DTYPES.get(dtype or "f32") or np.dtype(dtype)
-    except TypeError:
-        raise BadInput(f"simulate: --arg {text!r}: dtypes are {', '.join(DTYPES)}") from None
+    kind = _dtype(dtype)
+    if kind is None:
+        raise BadInput(f"simulate: --arg {text!r}: dtypes are {', '.join(DTYPES)}")
     values = GENERATORS[name](tuple(int(part) for part in parts), rng)
     return (np.nan_to_num(values) if kind.kind in "iub" else values).astype(kind)

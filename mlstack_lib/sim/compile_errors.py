@@ -1,71 +1,78 @@
 """A compiler's messages in the learner's lines, without what only the simulator's headers see."""
 
 import re
+from pathlib import Path
 
+from .compile_hints import hint
 from .source import Source
 
 MESSAGE = re.compile(r"^(.+?):(\d+):(?:(\d+):)? (fatal error|error|note|warning): (.*)$")
+INCLUDED = re.compile(r"^(?:In file included|\s+) from (.+?):(\d+)[:,]")
 REQUIRED = re.compile(r"^(.+?):(\d+):(?:(\d+):)?\s+required from")
+NO_SUCH_HEADER = re.compile(r"^(?:'(.+)' file not found|(.+): No such file or directory)")
+OWN_HEADERS = Path(__file__).parent / "include"
+Error = tuple[int, int, str]  # line, column, text
 SHOWN = 3  # errors; those after the first few mostly follow from them
 
-NO_HEADERS = (
-    "a kernel is compiled without the C library's headers; functions such as expf are there by "
-    "themselves"
-)
-
-# What a message speaks of, and what to do about it.
-HINTS = (
-    (r"\b(INFINITY|NAN|FLT_MAX|FLT_MIN|M_PI)\b", "a kernel has no <math.h>: write the number "
-     "itself, for example `-1e30f`, or `__int_as_float(0x7f800000)` for infinity"),
-    (r"\bu?int(8|16|32|64)_t\b|\b(uint|uchar|ushort)\b", "a kernel has no <stdint.h>: write "
-     "`unsigned int`, `unsigned char` or `unsigned long long`"),
-    (r"\b(__half2?|half2?)\b(?!.*required)", "put `#include <cuda_fp16.h>` at the top"),
-    (r"\b(__)?nv_bfloat162?\b|bfloat16", "put `#include <cuda_bf16.h>` at the top"),
-    (r"(math|stdint|stdio|stdlib|float|string|cuda|assert)\.h|<(cmath|cstdint|vector)>",
-     NO_HEADERS),
-    (r"\b(mma|cooperative_groups|cuda_runtime|cub/.*)\.(h|cuh|hpp)", "the simulator has "
-     "<cuda_fp16.h>, <cuda_bf16.h> and the course's mma.cuh only"),
-    (r"\basm\b|no such instruction|invalid (output|input) constraint|impossible constraint|"
-     "mnemonic",
-     "inline PTX needs a GPU; here use the wrappers of mma.cuh, which run on both"),
-    (r"\bvla\b|variable.length array|constant expression", "the size of an array must be known "
-     "when the kernel is compiled: a #define, a constexpr or a template parameter"),
-    (r"\bcall(?:ed object)? .*is ambiguous|call of overloaded", "give both arguments "
-     "the same type, as in `max(x, 0.0f)`"),
-    (r"\b(std::|printf_s|cudaMalloc|cudaMemcpy|<<<)", "only what runs on the GPU belongs into the "
-     "kernel's text: Python allocates, copies and launches"),
-)  # fmt: skip
-# In messages that a hint may fit: something is not known, or not as it is written.
-UNKNOWN = (
-    "declare", "not name", "does not", "No such", "not found", "unknown", "undeclared", "ambiguous",
-    "overloaded", "constraint", "instruction", "mnemonic", "constant", "variable", "expected",
-    "vla",
-)  # fmt: skip
 # Names of the headers, and what the learner wrote in their place.
 DISGUISES = (
     (r"__sim_thread_idx\(\)", "threadIdx"), (r"__sim_block_idx\(\)", "blockIdx"),
     (r"__sim_block_dim\(\)", "blockDim"), (r"__sim_grid_dim\(\)", "gridDim"),
     (r"__sim_warp_size\(\)", "warpSize"), (r"__sim_syncthreads", "__syncthreads"),
     (r"__sim_T_(\w+)", r"the type of \1"), (r"__sim_u32x4", "uint4"),
+    (r"'\*\((\w+) \+ \(\(sizetype\).*'", r"'\1[...]'"),
 )  # fmt: skip
 
 
 def explain(messages: str, source: Source, file: str) -> str:
     """The first errors, each with its place, its line quoted, a caret, and a hint if one fits."""
-    found = _errors(messages, file)
+    found = _first_of_each(_errors(messages, source, file), source)
     if not found:
-        return f"{source.name} does not compile:\n{_plain(messages)}"
+        return _elsewhere(messages, source)
     texts = [_one(source, line, column, text) for line, column, text in found[:SHOWN]]
-    hints = dict.fromkeys(filter(None, (_hint(source, line, text) for line, _, text in found)))
-    more = f"\n({len(found) - SHOWN} more errors)" if len(found) > SHOWN else ""
-    return "\n".join([*texts, *(f"Hint: {hint}." for hint in hints)]) + more
+    hints = (hint(text, source.line_text(line)) for line, _, text in found[:SHOWN])
+    lines = [f"Hint: {text}{'' if text.endswith('?') else '.'}" for text in dict.fromkeys(hints)
+             if text]  # fmt: skip
+    more = len(found) - SHOWN
+    lines += [f"({more} more error{'s' if more > 1 else ''})"] if more > 0 else []
+    return "\n".join([*texts, *lines])
 
 
-def _errors(messages: str, file: str) -> list[tuple[int, int, str]]:
-    """(line, column, text) of the errors; one in a header goes to the line that led there."""
-    errors, caller, pending = [], None, None
+def _first_of_each(errors: list[Error], source: Source) -> list[Error]:
+    """Without those that follow from another: on the same line, or of the same words."""
+    kept: dict[tuple, Error] = {}
+    said: set[str] = set()
+    for line, column, text in errors:
+        text = _undisguised(text)
+        missing = NO_SUCH_HEADER.search(text)
+        text = f"there is no header {missing[1] or missing[2]}" if missing else text
+        place = source.place(line)
+        if place not in kept and text not in said and "__sim" not in text:
+            kept[place] = (line, column, text)
+            said.add(text)
+    return list(kept.values())
+
+
+def _elsewhere(messages: str, source: Source) -> str:
+    """What is wrong though no line of the learner's is named."""
+    returns = re.search(r"__sim_export<(.+?) ?\(\*\)\(.*\), ?&?(\w+)", messages)
+    if returns:
+        return (f"{source.name}: kernel {returns[2]} returns {returns[1]}, which nothing can take; "
+                f"write `__global__ void {returns[2]}(...)`, results go into arrays")  # fmt: skip
+    errors = [match[5] for match in map(MESSAGE.match, messages.splitlines())
+              if match and "error" in match[4]]  # fmt: skip
+    said = "\n".join(errors[:SHOWN]) or "\n".join(messages.splitlines()[:8])
+    return (f"{source.name} does not compile, and the compiler names no line of it. Does a #define "
+            f"or an option -D change a name that others use?\n{_undisguised(said)}")  # fmt: skip
+
+
+def _errors(messages: str, source: Source, file: str) -> list[Error]:
+    """The errors; one in a header goes to the line that led there."""
+    errors, caller, pending, included = [], None, None, 0
     for raw in messages.splitlines():
-        required, message = REQUIRED.match(raw), MESSAGE.match(raw)
+        led, required, message = (pattern.match(raw) for pattern in (INCLUDED, REQUIRED, MESSAGE))
+        if led and _is(led[1], file):
+            included = int(led[2])
         if required and _is(required[1], file):
             caller = (int(required[2]), int(required[3] or 0))
         if not message:
@@ -73,16 +80,26 @@ def _errors(messages: str, file: str) -> list[tuple[int, int, str]]:
         name, line, column, level, text = message.groups()
         here = (int(line), int(column or 0)) if _is(name, file) else None
         if "error" in level:
-            where, pending = here or caller, None
-            caller = None
+            where, pending, caller = here or caller, None, None
             if where:
                 errors.append((*where, text))
+            elif included and _is_foreign(name, source):
+                errors.append((included, 0, f"there is no header {_named(source, included)}"))
             else:
                 pending = text
         elif pending and here and level == "note":
             errors.append((*here, pending))
             pending = None
     return errors
+
+
+def _is_foreign(file: str, source: Source) -> bool:
+    """Whether it is of the C library's headers, which zig finds whatever it is told."""
+    return not {OWN_HEADERS, *source.folders} & set(Path(file).resolve().parents)
+
+
+def _named(source: Source, line: int) -> str:
+    return re.sub(r'.*?[<"]|[>"].*', "", source.line_text(line))
 
 
 def _is(name: str, file: str) -> bool:
@@ -92,23 +109,14 @@ def _is(name: str, file: str) -> bool:
 def _one(source: Source, line: int, column: int, text: str) -> str:
     name, number = source.place(line)
     quoted = source.line_text(line).replace("\t", " ")
-    parts = [f"{name}, line {number}: {_undisguised(text)}", f"{number:6} | {quoted}"]
+    parts = [f"{name} line {number}: {text}", f"{number:6} | {quoted}"]
     if column:
         parts.append(f"       | {' ' * (column - 1)}^")
     return "\n".join(parts)
 
 
-def _hint(source: Source, line: int, text: str) -> str:
-    about = f"{text} {source.line_text(line)}"
-    known = any(word in text for word in UNKNOWN)
-    return next((hint for pattern, hint in HINTS if known and re.search(pattern, about)), "")
-
-
 def _undisguised(text: str) -> str:
+    text = re.sub(r" \[-[-\w,+=]+\]$|; did you mean '__sim\w*'\?", "", text)
     for pattern, name in DISGUISES:
         text = re.sub(pattern, name, text)
     return text.replace("\u2018", "'").replace("\u2019", "'")
-
-
-def _plain(messages: str) -> str:
-    return _undisguised("\n".join(messages.splitlines()[:8]))

@@ -98,7 +98,8 @@ def find(name: str | None = None) -> Compiler:
             "`wsl --install`, then the same two commands there"
         )
     if name is not None and name not in NAMES:
-        raise BadInput(f"compiler {name!r} is not known{nearest(name, NAMES)}; known: {NAMES}")
+        known = ", ".join(NAMES)
+        raise BadInput(f"compiler {name!r} is not known{nearest(name, NAMES)}; known: {known}")
     for candidate in NAMES if name is None else (name,):
         found = _find(candidate)
         if found is not None:
@@ -106,7 +107,7 @@ def find(name: str | None = None) -> Compiler:
     looked = "g++, clang++ or the package ziglang" if name is None else name
     raise NoCompiler(
         f"no C++ compiler to build kernels with: looked for {looked}; install one of them, for "
-        "example by `python -m pip install ziglang` (no rights of an administrator needed)"
+        "example by `python -m pip install ziglang` (no administrator's rights needed)"
     )
 
 

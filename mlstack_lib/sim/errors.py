@@ -20,6 +20,10 @@ class NoCompiler(_MessageOnly, CouldNotFinish):
     """The machine has no C++ compiler that can be used; says what to install."""
 
 
+class Interrupted(_MessageOnly, KeyboardInterrupt):
+    """Ctrl-C while a kernel ran: it has ended, and what it had written is in the arrays."""
+
+
 class KernelError(_MessageOnly, CouldNotFinish):
     """The kernel ran and did something wrong. `findings` holds what, in order of severity."""
 

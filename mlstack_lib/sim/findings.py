@@ -1,5 +1,6 @@
 """What a launch found, with the learner's lines, arrays and indices in place of addresses."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,9 @@ from .source import Source
 
 ACCESSES = ("reads", "writes", "updates")
 WARNINGS = ("left before barrier",)
+NO_ARGUMENT = "an array that is no argument"
+DEVICE_SIZE = 1 << 34  # bytes of addresses, as in include/memory.cpp
+NULL_PAGE = 4096  # an address below it is that of `None`, and an index perhaps
 FOLLOWING = ("uninitialised", "in flight")
 Index3 = tuple[int, int, int]
 
@@ -37,6 +41,24 @@ class Touched:
 
     def __str__(self) -> str:
         return self.name + "".join(f"[{i}]" for i in self.index)
+
+    @property
+    def known(self) -> bool:
+        """Whether it is an array of the kernel's or of the launch's arguments."""
+        return self.name != NO_ARGUMENT
+
+    @property
+    def is_table(self) -> bool:
+        """Whether Python gives it two dimensions or more, of which a kernel knows nothing."""
+        return self.space == "global" and len(self.index) > 1
+
+    @property
+    def position(self) -> int:
+        """The place of the element among all, row after row."""
+        position = 0
+        for i, n in zip(self.index, self.shape, strict=True):
+            position = position * n + i
+        return position
 
 
 @dataclass
@@ -113,7 +135,8 @@ class Reader:
         last = min(fatal, default=1 << 63)  # what came in later blocks depends on the workers
         merged: dict[tuple, Finding] = {}
         for found in (self._finding(f) for f in raw if f.sequence <= last):
-            key = (found.kind, found.at.file, found.line, found.line2, found.array)
+            lines = frozenset((found.line, found.line2))  # who came first is chance
+            key = (found.kind, found.at.file, lines, found.array)
             other = merged.setdefault(key, found)
             if other is not found:
                 first, second = sorted((other, found), key=lambda f: (f.in_one_warp, f.sequence))
@@ -142,7 +165,7 @@ class Reader:
             access=ACCESSES[raw.access],
             access2=ACCESSES[raw.access2],
             size=raw.size,
-            touched=self._touched(raw.array, raw.offset),
+            touched=self._touched(raw.array, raw.offset) or self._empty_dynamic(raw),
             address=raw.address,
             numbers=tuple(raw.numbers),
             count=raw.count,
@@ -177,6 +200,20 @@ class Reader:
             return None
         return self._shared(array, offset) if array >= SHARED_ID else self._device(array, offset)
 
+    def _empty_dynamic(self, raw: RawFinding) -> Touched | None:
+        """The `extern __shared__` array that was forgotten at the launch, if it may be that."""
+        library = self.runtime.library
+        away = raw.address - (library.sim_device_memory() or 0)
+        if KINDS[raw.kind] != "out of bounds" or raw.address < NULL_PAGE or 0 <= away < DEVICE_SIZE:
+            return None
+        text = self.place(raw.site).text
+        for i in range(1, library.sim_shared_arrays() + 1):
+            info = library.sim_shared_array(SHARED_ID + i).contents
+            name = info.name.decode()
+            if info.dynamic and not info.size and re.search(rf"\b{re.escape(name)}\b", text):
+                return Touched(name, "shared", (0,), info.element, (), info.line, True)
+        return None
+
     def _shared(self, array: int, offset: int) -> Touched:
         info = self.runtime.library.sim_shared_array(array).contents
         element = max(info.element, 1)
@@ -201,7 +238,7 @@ class Reader:
             if best is None or away < best[0]:
                 best = away, name, argument, offset - start
         if best is None:
-            return Touched("an array that is no argument", "global", (), 1, (offset,))
+            return Touched(NO_ARGUMENT, "global", (), 1, (offset,))
         _, name, argument, inside = best
         shape = argument.shape or (1,)
         index = index_of(inside // argument.itemsize, shape)

@@ -2,7 +2,10 @@
 
 import re
 
-from .findings import Finding, Index3, Place, Touched
+import numpy as np
+
+from .findings import NULL_PAGE, Finding, Index3, Place, Touched
+from .settings import current
 from .words import HINTS, TITLES
 
 RELATED = {"race", "global race", "divergence", "deadlock", "mixed warp"}  # with a second place
@@ -33,27 +36,38 @@ def text(kernel: str, finding: Finding) -> str:
 
 
 def _hint(finding: Finding) -> str:
-    if finding.kind == "out of bounds":
-        return _bounds_hint(finding.touched)
-    if finding.kind == "race":
-        if "updates" in (finding.access, finding.access2):
-            return HINTS["race with an atomic"]
-        if finding.in_one_warp:
-            return HINTS["race in a warp"]
+    if finding.kind in ("out of bounds", "bad pointer"):
+        return _bounds_hint(finding)
+    with_atomic = "updates" in (finding.access, finding.access2)
+    same_line = finding.line == finding.line2
+    if finding.kind == "race" and finding.access == finding.access2 == "writes" and same_line:
+        return HINTS["race of writers"]
+    if finding.kind == "race" and with_atomic:
+        return HINTS["race with an atomic"]
+    if finding.kind == "race" and same_line:
+        warp = finding.in_one_warp
+        return HINTS["race on a line"].replace("BARRIER", "__syncwarp" if warp else "__syncthreads")
+    if finding.kind == "race" and finding.in_one_warp:
+        return HINTS["race in a warp"]
+    if finding.kind == "global race" and with_atomic:
+        return HINTS["global race with an atomic"]
+    if finding.kind == "global race" and "reads" in (finding.access, finding.access2):
+        return HINTS["global race" if same_line else "global race of two lines"]
     return HINTS[finding.kind]
 
 
-def _bounds_hint(touched: Touched | None) -> str:
+def _bounds_hint(finding: Finding) -> str:
+    touched = finding.touched
     if touched is None:
-        return HINTS["bad pointer"]
+        return HINTS["null pointer" if finding.address < NULL_PAGE else "bad pointer"]
     if touched.index and touched.index[0] < 0:
-        return "the index is below zero. Is there a guard for the first elements?"
+        return "a guard for the first elements: the index is below zero"
     if touched.dynamic:
-        return "the launch gives the size in bytes, `shared_mem=elements * 4` for floats"
+        return ("the launch gives the size of this array, in bytes: "
+                f"`shared_mem=elements * {touched.element}`")  # fmt: skip
     if touched.space == "shared":
         return "compare the index with the size in the declaration"
-    return ("a guard such as `if (i < n)` for the threads that have no element, and whether n is "
-            "the number of elements")  # fmt: skip
+    return HINTS["out of bounds"]
 
 
 # ---- the lines ----
@@ -63,6 +77,8 @@ def _quotes(finding: Finding) -> list[str]:
     second = finding.at2 if finding.kind in RELATED else None
     if second and second.line and (second.file, second.line) == (finding.at.file, finding.at.line):
         columns = {_column(finding.at, finding), _column(second, finding)}
+        if finding.kind in CALLS:  # which of the line's calls is not known
+            columns = {m.start() + 1 for m in re.finditer(CALLS[finding.kind], second.text)}
         return _quote(finding.at, columns)
     quoted = _quote(finding.at, {_column(finding.at, finding)})
     if second and second.line:
@@ -91,21 +107,38 @@ CALLS = {
 
 def _column(place: Place, finding: Finding) -> int:
     """Where the caret goes: at the array's name if it stands near the compiler's column."""
-    pattern = CALLS.get(finding.kind)
-    if pattern is None and finding.touched is not None:
-        pattern = rf"\b{re.escape(finding.touched.name)}\b(?=\s*[\[)])"
-    starts = [m.start() + 1 for m in re.finditer(pattern, place.text)] if pattern else []
-    if not starts:
-        return place.column if place.column > 1 else len(place.text) - len(place.text.lstrip()) + 1
-    before = [start for start in starts if start <= place.column]
-    return before[-1] if before else starts[0]
+    patterns = [CALLS[finding.kind]] if finding.kind in CALLS else []
+    if not patterns and finding.touched is not None:
+        name = re.escape(finding.touched.name)
+        patterns = [rf"\b{name}\b(?=\s*[\[)])", rf"(?<![\w.]){name}\b"]
+    for pattern in patterns:
+        starts = [match.start() + 1 for match in re.finditer(pattern, place.text)]
+        if starts:
+            before = [start for start in starts if start <= place.column]
+            return before[-1] if before else starts[0]
+    if place.column <= 1:
+        return len(place.text) - len(place.text.lstrip()) + 1
+    return _name_before(place.text, place.column)
+
+
+def _name_before(text: str, column: int) -> int:
+    """The column of `a` if the given one is that of the `]` or the `=` of `a[i] = ...`."""
+    end = column if text[column - 1 : column] == "]" else column - 1
+    if end < column and not re.match(r"[-+*/%&|^]?=(?!=)", text[column - 1 :]):
+        return column
+    head, depth = text[:end].rstrip(), 0
+    for i in range(len(head) - 1, -1, -1):
+        depth += (head[i] == "]") - (head[i] == "[")
+        if depth == 0 and head[i] not in "[]":
+            return re.search(r"\w*$", head[: i + 1]).start() + 1
+    return column
 
 
 # ---- what happened ----
 
 
 def _what(f: Finding) -> str:
-    sentence = SENTENCES.get(f.kind, lambda f: f"{_who(f)} was here.")(f)
+    sentence = SENTENCES.get(f.kind, lambda f: f"{_who(f)} came here.")(f)
     return sentence[0].upper() + sentence[1:]
 
 
@@ -115,9 +148,9 @@ def _who(f: Finding) -> str:
 
 def _race(f: Finding) -> str:
     return (
-        f"In block {_three(f.block)} thread {_three(f.thread)} {f.access} {_element(f)} (line "
-        f"{f.line}) and thread {_three(f.thread2)} {f.access2} it (line {f.line2}); nothing makes "
-        "one wait for the other."
+        f"In block {_three(f.block)} thread {_three(f.thread)} {f.access} {_element(f, f.line)} "
+        f"and thread {_three(f.thread2)} {f.access2} it (line {f.line2}); nothing makes one wait "
+        "for the other."
     )
 
 
@@ -125,7 +158,7 @@ def _global_race(f: Finding) -> str:
     other = f"thread {_three(f.thread2)} of block {_three(f.block2)}"
     if f.numbers[0]:
         other = "a thread of another block"
-    return (f"{_who(f)} {f.access} {_element(f)} (line {f.line}) and {other} {f.access2} it "
+    return (f"{_who(f)} {f.access} {_element(f, f.line)} and {other} {f.access2} it "
             f"(line {f.line2}).")  # fmt: skip
 
 
@@ -140,13 +173,7 @@ def _divergence(f: Finding) -> str:
 def _left(f: Finding) -> str:
     came, left = (_threads(n, "have", "has") for n in (f.numbers[0], f.numbers[2]))
     return (f"In block {_three(f.block)} {came} come to the barrier of line {f.line}, {left} left "
-            f"(first: {_three(f.thread2)}).")  # fmt: skip
-
-
-def _bad_pointer(f: Finding) -> str:
-    if f.touched:
-        return f"{_who(f)} touches {f.touched}, but {_extent(f.touched)}."
-    return f"{_who(f)} touches address {f.address:#x}, which is far from every array."
+            f"the kernel (first: {_three(f.thread2)}).")  # fmt: skip
 
 
 def _misaligned(f: Finding) -> str:
@@ -165,24 +192,33 @@ SENTENCES = {
     "divergence": _divergence,
     "left before barrier": _left,
     "deadlock": lambda f: _deadlock(f),
-    "wrong mask": lambda f: f"{_who(f)} calls with mask {f.numbers[0]:#010x}, in which the bit of "
-    f"its own lane, {f.lane}, is not set.",
+    "wrong mask": lambda f: f"{_who(f)}, which is lane {f.lane} of its warp, calls with mask "
+    f"{f.numbers[0]:#010x}, in which bit {f.lane} is not set.",
     "wrong lane": lambda f: f"{_who(f)} reads the value of thread {_three(f.thread2)}, but with "
     f"mask {f.numbers[0]:#010x} that one takes no part.",
     "mixed warp": lambda f: f"{_who(f)} is at line {f.line} while thread {_three(f.thread2)} of "
     f"the same warp waits at line {f.line2} with the same mask.",
-    "bad pointer": _bad_pointer,
+    "bad pointer": lambda f: _bounds(f),
+    "time limit": lambda f: f"{_who(f)} was here when the time limit of {current().timeout:g} s "
+    "was over.",
     "misaligned": _misaligned,
-    "shared limit": lambda f: f"The arrays of fixed size take {f.numbers[0]:,} bytes, the limit is "
-    "49,152.",
+    "division": lambda f: f"{_who(f)} divides a whole number by zero.",
+    "assertion": lambda f: f"for {_who(f)} the condition is false.",
+    "shared limit": lambda f: f"The `__shared__` arrays of a block take {f.numbers[0]:,} bytes, "
+    "the limit is 49,152.",
     "stack overflow": lambda f: f"{_who(f)} needs more than 64 KiB for its own variables.",
 }  # fmt: skip
 
 
 def _bounds(f: Finding) -> str:
+    verb = "touches" if f.kind == "bad pointer" else f.access
     if f.touched is None:
-        return f"{_who(f)} {f.access} address {f.address:#x}, which is far from every array."
-    return f"{_who(f)} {f.access} {f.touched}, but {_extent(f.touched)}."
+        return f"{_who(f)} {verb} address {f.address:#x}, which is far from every array."
+    if not f.touched.known:
+        return f"{_who(f)} {verb} {f.touched.name} of this launch."
+    if verb != "touches" and f.size != f.touched.element:
+        verb += f" {f.size} bytes at"
+    return f"{_who(f)} {verb} {_flat(f.touched)}, but {_extent(f.touched)}."
 
 
 def _extent(touched: Touched) -> str:
@@ -190,23 +226,28 @@ def _extent(touched: Touched) -> str:
     if touched.shape == ():
         return f"{touched.name} is a single number (line {touched.line})"
     shape = " x ".join(map(str, touched.shape))
-    elements = "element" if touched.shape == (1,) else "elements"
-    last = f", 0 to {touched.shape[0] - 1}" if len(touched.shape) == 1 and touched.shape[0] else ""
-    declared = f" (line {touched.line})" if touched.line and not touched.dynamic else ""
-    given = f" (shared_mem={touched.shape[0] * touched.element})" if touched.dynamic else ""
-    return f"{touched.name} has {shape} {elements}{last}{declared}{given}"
+    last = f", 0 to {touched.shape[0] - 1}" if len(touched.shape) == 1 < touched.shape[0] else ""
+    given = f" (line {touched.line})" if touched.line else ""
+    if touched.dynamic:
+        given = f" (shared_mem={touched.shape[0] * touched.element})"
+    elif touched.is_table:
+        shape, given = str(np.prod(touched.shape)), f" (its shape: {shape})"
+        last = f", 0 to {np.prod(touched.shape) - 1}"
+    return f"{touched.name} has {shape} element{'s' if shape != '1' else ''}{last}{given}"
+
+
+def _flat(touched: Touched) -> str:
+    """The element as the kernel writes it, which sees an array of the launch as one long row."""
+    if not touched.is_table:
+        return str(touched)
+    return f"{touched.name}[{touched.position}]"
 
 
 def _misaligned_by(f: Finding) -> str:
-    position = 0
-    for i, n in zip(f.touched.index, f.touched.shape, strict=True):
-        position = position * n + i
-    at = position * f.touched.element
-    return (
-        f"{at} bytes into {f.touched.name}, no multiple of {f.size}"
-        if at % f.size
-        else (f"at an address that is no multiple of {f.size}")
-    )
+    at = f.touched.position * f.touched.element
+    if at % f.size == 0:
+        return f"at an address that is no multiple of {f.size}"
+    return f"{at} bytes into {f.touched.name}, no multiple of {f.size}"
 
 
 def _deadlock(f: Finding) -> str:
@@ -228,10 +269,15 @@ def _threads(n: int, many: str = "wait", one: str = "waits") -> str:
     return f"1 thread {one}" if n == 1 else f"{n} threads {many}"
 
 
-def _element(f: Finding) -> str:
-    if f.touched is None:
-        return f"address {f.address:#x}"
-    return str(f.touched)
+def _element(f: Finding, line: int = 0) -> str:
+    """`y[65] (in Python y[1, 1], line 3)`."""
+    name, more = f"address {f.address:#x}", []
+    if f.touched is not None:
+        name = _flat(f.touched) if f.touched.known else f.touched.name
+        if f.touched.is_table:
+            more = [f"in Python {f.touched.name}[{', '.join(map(str, f.touched.index))}]"]
+    more += [f"line {line}"] if line else []
+    return f"{name} ({', '.join(more)})" if more else name
 
 
 def _three(index: Index3) -> str:

@@ -1,6 +1,7 @@
 """RawModule and RawKernel with CuPy's calls, run by the simulator."""
 
 import ctypes
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +9,13 @@ from pathlib import Path
 from ..errors import nearest
 from .build import base_name, kernel_library
 from .compilers import Compiler, find
-from .errors import CompileError, LaunchError
+from .errors import CompileError, Interrupted, LaunchError
 from .launch import launch
 from .lines import Lines
 from .objects import ObjectFile
 from .runtime import KernelInfo, Runtime, runtime_of
 from .settings import current
-from .shared_pass import KERNEL_FILE
+from .shared_pass import KERNEL_FILE, refused
 from .source import Signature, Source
 
 SHARED_LIMIT = 48 << 10  # bytes of dynamic shared memory without asking
@@ -69,6 +70,8 @@ class RawModule:
                  name_expressions=None, **ignored):  # fmt: skip
         if (code is None) == (path is None):
             raise LaunchError("RawModule: give either the text, `code=`, or a file, `path=`")
+        if path is None and not isinstance(code, str):
+            raise LaunchError(f"the kernel's text is of type {type(code).__name__}, must be str")
         if isinstance(options, str):
             raise LaunchError('RawModule: options must be a tuple of texts, ("-DTILE=16",)')
         self.options = tuple(options)
@@ -98,11 +101,7 @@ class RawModule:
         """The kernel's signature. Raises CompileError if there is no such kernel to be called."""
         found = self.source.signatures.get(base_name(name))
         if found is None:
-            known = list(self.source.signatures)
-            raise CompileError(
-                f"{self.source.name} has no kernel {name!r}{nearest(name, known)}; "
-                f"its kernels: {', '.join(known) or 'none'}"
-            )
+            raise self._no_kernel(name)
         if name not in self._names():
             how = (f'name the instance: RawModule(..., name_expressions=["{found.name}<...>"])'
                    if found.is_template
@@ -111,6 +110,20 @@ class RawModule:
                 f"{name}: C++ gives this kernel a longer name, and a GPU would not find it; {how}"
             )
         return found
+
+    def _no_kernel(self, name: str) -> CompileError:
+        if "\n" in name or "__global__" in name:
+            return CompileError("RawKernel takes the text first and the kernel's name second")
+        plain = re.search(rf"\b{re.escape(base_name(name))}\s*\([^;{{}}]*\{{", self.source.clean)
+        if plain:
+            line = self.source.clean.count("\n", 0, plain.start()) + 1
+            return refused(self.source, line, f"{name} is no kernel; write "
+                           f'`extern "C" __global__ void {name}(...)`')  # fmt: skip
+        known = list(self.source.signatures)
+        return CompileError(
+            f"{self.source.name} has no kernel {name!r}{nearest(name, known)}; "
+            f"its kernels: {', '.join(known) or 'none'}"
+        )
 
     def _names(self) -> list[str]:
         whole = [
@@ -166,7 +179,13 @@ class RawKernel:
         that a GPU lets pass are printed.
         """
         self.report, self._profile = [], None
-        done = launch(self, tuple(grid), tuple(block), args, shared_mem)
+        grid, block = _sizes(self.name, "grid", grid), _sizes(self.name, "block", block)
+        try:
+            done = launch(self, grid, block, args, shared_mem)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"{self.name}: interrupted; the arrays hold what was written so far"
+            ) from None
         self.report, self.seconds, self._profile = done.findings, done.seconds, done.profile
         done.raise_or_print()
 
@@ -175,3 +194,18 @@ class RawKernel:
         if self._profile is None:
             raise LaunchError(f"{self.name}: no profile yet; call the kernel with checks first")
         return self._profile
+
+
+def _sizes(name: str, what: str, sizes) -> tuple:
+    """The sizes if they are a tuple of whole numbers. Raises LaunchError."""
+    if not isinstance(sizes, tuple | list):
+        example = sizes if isinstance(sizes, int) else 8
+        raise LaunchError(
+            f"{name}: {what} is {sizes!r}, must be a tuple: `({example},)`, with the comma"
+        )
+    if any(isinstance(n, float) and n % 1 for n in sizes):
+        raise LaunchError(
+            f"{name}: {what} is {tuple(sizes)}, must be 1 to 3 whole numbers; to divide and round "
+            "up, as a grid needs it, write `(n + 127) // 128`"
+        )
+    return tuple(sizes)

@@ -8,6 +8,12 @@ from .runtime import EVENTS, RawCounter
 
 SPACES = ("global", "shared", "event")
 KEY_SIZE, KEY_STORE, KEY_SPACE = 15, 16, 5  # of a counter's key, as in include/counters.cpp
+LEGEND = (
+    "requests: loads or stores of a warp, 32 threads at once. moved: sectors of 32 bytes of global "
+    "memory, or passes over shared memory's banks",
+    "ideal: the fewest that would do; ratio: moved / ideal, 1 is best. worst: sectors of one "
+    "request, or how many passes one needed (n-way conflict)",
+)
 POOR = 1.25  # more than this many times the ideal is marked
 
 
@@ -79,8 +85,11 @@ class Profile:
             and op in (None, row.op) and space in (None, row.space)
         ]  # fmt: skip
         if len(found) != 1:
-            kinds = ", ".join(f"{r.place.line}: {r.space} {r.op}" for r in found) or "none"
-            raise LookupError(f"{self.kernel}: {what!r} must fit one row of the profile; {kinds}")
+            kinds = ", ".join(f"line {r.place.line} {r.space} {r.op}" for r in found) or "none"
+            raise LookupError(
+                f"{self.kernel}: {what!r} must fit one row of the profile, but fits {kinds}; it is "
+                'chosen by a line\'s number or text, op="load", "store", space="global", "shared"'
+            )
         return found[0]
 
     def count(self, kind: str, what: str | int | None = None) -> int:
@@ -103,7 +112,7 @@ class Profile:
             lines.append("  ".join([*cells, row[7]]).rstrip())
         lines += [f"{e.place.line:>4}  {e.count:,} {e.kind}: {e.place.text.strip()}"
                   for e in self.events]  # fmt: skip
-        return "\n".join(lines)
+        return "\n".join([*lines, *(LEGEND if self.rows else ("no access to memory",))])
 
     def _repr_html_(self) -> str:
         head = "<tr>" + "".join(
@@ -116,11 +125,14 @@ class Profile:
             f"{_code(e.place)}</tr>"
             for e in self.events
         )
-        return f"<p>{html.escape(self._title())}</p><table>{head}{body}{events}</table>"
+        legend = "<br>".join(LEGEND)
+        return (f"<p>{html.escape(self._title())}</p><table>{head}{body}{events}</table>"
+                f"<p><small>{legend}</small></p>")  # fmt: skip
 
     def _title(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.totals.items())
-        return f"{self.kernel}: {self.blocks:,} blocks" + (f"; {counts}" if counts else "")
+        blocks = "1 block" if self.blocks == 1 else f"{self.blocks:,} blocks"
+        return f"{self.kernel}: {blocks}" + (f"; {counts}" if counts else "")
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         unit, worst = ("sectors", "") if row.space == "global" else ("passes", "-way")

@@ -2,7 +2,7 @@
 
 Every block needs a copy of its own, which no C++ declaration gives. So
 `__shared__ float a[4][8], b;` becomes references into the block's arena, and
-`extern __shared__ float s[];` a pointer into it. Line breaks stay where they are.
+`extern __shared__ float s[];` a pointer into it. Code around them keeps its line and column.
 """
 
 import re
@@ -18,6 +18,10 @@ DECLARATION = re.compile(
     rf"(?:(?:{ATTRIBUTE}|\b(?:extern|static|const|volatile)\b)\s*)*"
     r"(?:\b[\w:]+\s+)??\b__shared__\b([^;{}]*);"
 )
+INITIAL_VALUE = (
+    "a `__shared__` variable cannot have an initial value; let a thread write it, then "
+    "`__syncthreads()`"
+)
 KERNEL_FILE = "kernel.cu"  # what the compiler calls the text, whatever its parts are called
 DROPPED = re.compile(rf"{ATTRIBUTE}|\b(?:extern|static|__shared__|struct)\b")
 DECLARATOR = re.compile(
@@ -31,14 +35,26 @@ def rewrite(source: Source) -> str:
     pieces, position = [], 0
     for match in DECLARATION.finditer(source.clean):
         pieces += [source.text[position : match.start()], _declaration(source, match)]
+        pieces.append(_back_in_column(source.clean, match.end()))
         position = match.end()
     text = "".join([*pieces, source.text[position:]])
     left = re.search(r"\b__shared__\b", _without_rewritten(source))
     if left:
         line = source.clean.count("\n", 0, left.start()) + 1
+        if "=" in re.match(r"[^;)]*", source.clean[left.start() :])[0]:
+            raise refused(source, line, INITIAL_VALUE)
         raise refused(source, line, "this `__shared__` declaration was not understood; write it "
                       "as a statement of its own: `__shared__ float tile[16][16];`")  # fmt: skip
     return text
+
+
+def _back_in_column(clean: str, end: int) -> str:
+    """What lets the code behind a declaration, if any, stand in the learner's columns."""
+    begin = clean.rfind("\n", 0, end) + 1
+    if not clean[end:].split("\n", 1)[0].strip():
+        return ""
+    line = clean.count("\n", 0, end) + 1
+    return f'\n#line {line} "{KERNEL_FILE}"\n' + re.sub(r"[^\t]", " ", clean[begin:end])
 
 
 def _without_rewritten(source: Source) -> str:
@@ -48,7 +64,7 @@ def _without_rewritten(source: Source) -> str:
 def refused(source: Source, line: int, why: str) -> CompileError:
     """The error for a line, with the line quoted."""
     file, number = source.place(line)
-    return CompileError(f"{file}, line {number}: {why}\n{number:6} | {source.line_text(line)}")
+    return CompileError(f"{file} line {number}: {why}\n{number:6} | {source.line_text(line)}")
 
 
 def _declaration(source: Source, match: re.Match) -> str:
@@ -60,11 +76,13 @@ def _declaration(source: Source, match: re.Match) -> str:
         raise refused(source, line, "write `__shared__` outside of macros: the simulator reads it "
                       "before macros are expanded")  # fmt: skip
     if "=" in re.sub(r"\[[^\]]*\]", "", whole):
-        raise refused(source, line, "a `__shared__` variable cannot have an initial value; let a "
-                      "thread write it, then `__syncthreads()`")  # fmt: skip
+        raise refused(source, line, INITIAL_VALUE)
     declared = _declarators(DROPPED.sub(" ", whole))
     if declared is None:
         raise refused(source, line, f"cannot read this declaration: {' '.join(whole.split())}")
+    if dynamic and not all(dimensions for *_, dimensions in declared):
+        raise refused(source, line, "an `extern __shared__` array has brackets, with nothing in "
+                      "them: `extern __shared__ float s[];`")  # fmt: skip
     if not _in_function(source.clean[: match.start()]):
         return _at_file_scope(source, line, dynamic, declared, breaks)
     form = _pointer if dynamic else _reference

@@ -11,7 +11,7 @@ TITLES = {
     "wrong mask": "a thread is not in its own mask",
     "wrong lane": "a shuffle reads from a thread that takes no part",
     "mixed warp": "threads of one warp at different warp operations",
-    "bad pointer": "access to memory that is no array's",
+    "bad pointer": "access to memory that belongs to no array",
     "time limit": "still running at the time limit",
     "misaligned": "misaligned access",
     "in flight": "read before the asynchronous copy has arrived",
@@ -22,85 +22,118 @@ TITLES = {
     "assertion": "assertion failed",
     "trap": "__trap() was reached",
 }
+# Each follows the words "What to look for:".
 HINTS = {
+    "out of bounds": (
+        "a guard such as `if (i < n)` for the threads that have no element, and whether n is the "
+        "number of elements"
+    ),
     "race": (
-        "whichever comes first decides the result, and on a GPU that varies. Look for a place"
-        " between the two accesses where `__syncthreads()` is missing; in a loop also between"
-        " the last access of one round and the first of the next"
+        "a place between the two accesses where `__syncthreads()` is missing, at which all threads "
+        "of the block wait for each other; in a loop also between the last access of one round and "
+        "the first of the next. Without it the result depends on who comes first, and on a GPU "
+        "that varies"
     ),
     "race in a warp": (
-        "threads of a warp do not run in step, whichever comes first decides. Look for a "
-        "place between the two accesses where `__syncwarp()` is missing"
+        "a place between the two accesses where `__syncwarp()` is missing. The 32 threads of a "
+        "warp do not run in step: without it the result depends on who comes first"
+    ),
+    "race on a line": (
+        "in a loop a `BARRIER()`, where threads wait for each other, between one round and the "
+        "next; else one between reading and writing, the value kept in a variable meanwhile. If "
+        "several threads add to one element, `atomicAdd`. Without it the result depends on who "
+        "comes first"
+    ),
+    "race of writers": (
+        "the index: are several threads meant to write the same element? Give each its own, or let "
+        "one of them write, `if (threadIdx.x == 0)`. As it is, the one that comes last wins, and "
+        "on a GPU that varies"
     ),
     "race with an atomic": (
-        "an atomic is safe against atomics only. Put `__syncthreads()` between the plain "
-        "access and the atomic ones, or make it an atomic too"
+        "a plain access to what others change by an atomic, which is safe against atomics only. "
+        "Put `__syncthreads()` between the two, or make the plain access an atomic too"
     ),
     "global race": (
-        "blocks run at the same time and in any order, so the result is a matter of luck. "
-        "Give every block elements of its own (is the index made of `blockIdx.x * blockDim.x "
-        "+ threadIdx.x`?), or use an atomic such as `atomicAdd`"
+        "the index: does it give every block elements of its own, as `blockIdx.x * blockDim.x + "
+        "threadIdx.x` does? Where blocks are to add to the same element, use `atomicAdd`. Blocks "
+        "run at the same time and in any order, so the result is a matter of luck"
+    ),
+    "global race of two lines": (
+        "the index: is it one that another block writes? Blocks run in any order, and none can "
+        "wait for another: what one block writes, others can read in the next launch (or after "
+        "`__threadfence()` and an atomic that counts the blocks that are done)"
+    ),
+    "global race with an atomic": (
+        "a plain access to what other blocks change by an atomic, which is safe against atomics "
+        "only. Set the first value before the launch, and read the last one after it"
     ),
     "uninitialised": (
-        "shared memory begins as rubbish in every block. Which thread should write this "
-        "element, and is there a `__syncthreads()` between its write and this read?"
+        "the thread that should write this element, and a `__syncthreads()` between its write and "
+        "this read. Shared memory begins as rubbish in every block"
     ),
     "in flight": (
-        "`cp_async_wait<N>()` lets the newest N groups be on their way: wait with a smaller "
-        "N, then `__syncthreads()`, before the copied data is read"
+        "a wait that is missing or waits for too little: `cp_async_wait<N>()` lets the newest N "
+        "groups be on their way. Wait with a smaller N, then `__syncthreads()`, then read"
     ),
     "divergence": (
-        "all threads of a block must come to the same `__syncthreads()`. Move it out of the "
-        "`if` or the loop that only some of them enter"
+        "an `if` or a loop around `__syncthreads()` that only some threads enter. Move it out: a "
+        "barrier ends when all threads of the block have come to the same one"
     ),
     "left before barrier": (
-        "GPUs let it pass since 2017, CUDA's guide does not promise it. Rather than `return` "
-        "early, put the work under `if (i < n)` and let all threads come to the barrier"
+        "an early `return`, or a loop whose number of rounds differs among the threads. Put the "
+        "work under `if (i < n)` instead, and let all threads come to every barrier. GPUs since "
+        "2017 do not count the threads that have left, but CUDA's guide does not promise it"
     ),
     "deadlock": (
-        "a barrier waits for all threads of the block, a warp operation for all threads of "
-        "its mask. Look for an `if` around one of them that some threads do not enter"
+        "an `if` around one of them that some threads do not enter. A barrier waits for all "
+        "threads of the block, a warp operation for all threads of its mask"
     ),
     "wrong mask": (
-        "the mask says which threads of the warp take part, one bit each, and the caller must"
-        " be among them. With a whole warp it is 0xffffffff"
+        "the first argument. A warp is 32 threads, its lanes 0 to 31; bit i of the mask says that "
+        "lane i takes part, and who calls must take part. For a whole warp it is 0xffffffff"
     ),
     "wrong lane": (
-        "the value read is undefined. Is the distance right, and does the mask name all the "
-        "threads that are to be read from?"
+        "the distance, and the mask: a bit for each thread of the warp that is read from. What "
+        "comes from another is undefined"
     ),
     "mixed warp": (
-        "all threads of a mask must come to the same operation. Look for a branch that only "
-        "some of them take"
+        "a branch that only some threads take. All threads that a mask names must come to the same "
+        "operation"
     ),
     "bad pointer": (
-        "look at how the index is computed: is there a guard such as `if (i < n)`, and is n "
-        "the number of elements?"
+        "how the index is computed (an unsigned one that should be below zero is huge), and "
+        "whether the launch gave the array: an `extern __shared__` one needs `shared_mem=`, its "
+        "bytes"
+    ),
+    "null pointer": (
+        "an argument of the launch that is `None`: a kernel sees it as address 0, where no array is"
     ),
     "time limit": (
-        "does the condition of a loop ever become false? If the work is just long, give it "
-        "more time, `with sim.config(timeout=60):`, or a smaller size. A loop that waits for "
-        "another block may wait for ever: that block may come later"
+        "a loop whose condition never becomes false. One that waits for another block may wait for "
+        "ever, since that block may come later. If the work is just long, take a smaller size or "
+        "give it more time: `with sim.config(timeout=60):`, in the terminal `--timeout 60`"
     ),
     "misaligned": (
-        "an access of so many bytes must begin at a multiple of them. A float4 can only be "
-        "read from an index that is a multiple of 4"
+        "the index: an access of so many bytes must begin at a multiple of them, so that a float4 "
+        "can only be read from an index that is a multiple of 4"
     ),
     "stack overflow": (
-        "arrays inside the kernel and recursion may take 64 KiB a thread here. A GPU would "
-        "move them to slow memory: make them smaller, or use shared memory"
+        "a large array inside the kernel, or a function that calls itself: they may take 64 KiB a "
+        "thread here. A GPU would move them to slow memory: make them smaller, or use `__shared__`"
     ),
     "shared limit": (
-        "arrays of fixed size may take 48 KiB a block. Declare `extern __shared__ float "
-        "s[];`, set `kernel.max_dynamic_shared_size_bytes`, and pass `shared_mem=`"
+        "a size that can be smaller. More than 48 KiB a block is there only for an array whose "
+        "size the launch gives: declare `extern __shared__ float s[];`, set "
+        "`kernel.max_dynamic_shared_size_bytes` to its bytes, and launch with as many, "
+        "`shared_mem=`"
     ),
     "division": (
-        "on a GPU the result would be rubbish, here the launch ends. Where does the zero come from?"
+        "where the zero comes from. On a GPU the result would be rubbish, here the launch ends"
     ),
     "illegal": (
-        "the compiler found that what happens here has no meaning, as in a function without "
-        "its `return`"
+        "code that has no meaning, such as a function that ends without its `return`: the compiler "
+        "made no instructions of it"
     ),
-    "assertion": "the condition in `assert` was false for this thread",
-    "trap": "the kernel itself asked to be ended here",
+    "assertion": "the values in the condition of `assert`, for this thread",
+    "trap": "the `if` that led here: `__trap()` ends a kernel at once",
 }

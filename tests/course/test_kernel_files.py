@@ -21,7 +21,7 @@ WRONG = {
     "another factor": ("FACTOR", "3", "y[0] is "),
     "too short": ("i < n", "i + 1 < n", "y[4] is nan, want"),
     "changes what it reads": ("if (i == 0)", "((float*)x)[0] = 7; if (i == 0)", "it changed `x`"),
-    "does not compile": ("unsigned i =", "unsigned i", "twice.cu, line 2"),
+    "does not compile": ("unsigned i =", "unsigned i", "twice.cu line 2"),
     "no such entry": ("void twice", "void thrice", "thrice"),
 }
 

@@ -50,13 +50,20 @@ def test_arrays_come_from_files(capsys, tmp_path):
 BAD = [
     (["simulate", "nowhere.cu", "k", "--grid", "1", "--block", "1"], "no file nowhere.cu"),
     ([*TREE[:2], "reduce_bush", *TREE[3:]], "no kernel 'reduce_bush'"),
-    ([*TREE, "--arg", "1"], "takes 3 arguments \\(x, out, n\\), --arg is there 1 times"),
+    (
+        [*TREE, "--arg", "1"],
+        "takes 3 arguments \\(x, out, n\\), so --arg must be given that often .*, not 1 times",
+    ),
     ([*TREE, "--arg", "arange:ten", *GOOD[2:]], "shape must be like 1000 or 64x32"),
     ([*TREE, "--arg", "arange:10:f99", *GOOD[2:]], "dtypes are f32"),
     ([*TREE, "--arg", "missing.npy", *GOOD[2:]], "cannot read missing.npy"),
     ([*TREE, *GOOD[:4], "--arg", "1.5"], "whole number"),
     ([*TREE, *GOOD[:4], "--arg", "many"], "--arg 'many' must be"),
     ([*TREE, "--arg", "3", *GOOD[2:]], "takes an array"),
+    ([*TREE, *GOOD[:4], "--arg", "inf"], "whole number of 32 bits"),
+    ([*TREE, *GOOD[:4], "--arg", "4294967296"], "whole number of 32 bits"),
+    ([*TREE, "--arg", "arange:10:U5", *GOOD[2:]], "dtypes are f32"),
+    ([*TREE, *GOOD, "--timeout", "0"], "--timeout is 0, must be more than 0 seconds"),
     ([*TREE, *GOOD, "--order", "up"], "random:SEED"),
     ([*TREE, *GOOD, "--compiler", "gcc"], "compiler 'gcc' is not known"),
     ([*TREE[:4], "none", *TREE[5:], *GOOD], "--grid is 'none'"),
@@ -80,7 +87,26 @@ def test_a_file_that_does_not_compile_gives_the_line_and_status_2(capsys, tmp_pa
         capsys, "simulate", file, "k", "--grid", "1", "--block", "1", "--arg", "ones:1"
     )
     assert status == 2
-    assert "wrong.cu, line 2" in errors
+    assert "wrong.cu line 2" in errors
+
+
+def test_a_file_that_is_no_text_is_refused(capsys, tmp_path):
+    file = tmp_path / "kernel.cu"
+    file.write_bytes(b"\xff\xfe\x00")
+    status, _, errors = mlstack(capsys, "simulate", file, "k", "--grid", "1", "--block", "1")
+    assert (status, errors) == (2, f"mlstack: simulate: {file} is no text in UTF-8\n")
+
+
+def test_a_number_becomes_what_the_parameter_is(capsys, tmp_path):
+    file = tmp_path / "numbers.cu"
+    file.write_text('extern "C" __global__ void k(unsigned* y, unsigned n, float f, long long l) {\n'
+                    "  y[0] = n; y[1] = f; y[2] = l >> 40;\n}\n")  # fmt: skip
+    numbers = ["4294967295", "1e3", str(5 << 40)]
+    words = [word for number in numbers for word in ("--arg", number)]
+    status, *_ = mlstack(capsys, "simulate", file, "k", "--grid", "1", "--block", "1", "--arg",
+                         "zeros:3:u32", *words, "--save", tmp_path)  # fmt: skip
+    assert status == 0
+    assert np.load(tmp_path / "y.npy").tolist() == [2**32 - 1, 1000, 5]
 
 
 # ---- in a notebook ----

@@ -176,6 +176,16 @@ def test_at_asks_for_one_row():
         found.at("nowhere")
 
 
+def test_a_printed_profile_says_what_its_columns_are():
+    found = profile("y[t] = x[t];")
+    for printed in (str(found), found._repr_html_()):
+        assert "k: 1 block" in printed
+        assert "k: 1 blocks" not in printed
+        for column in ("requests: ", "moved: ", "ideal: ", "ratio: ", "worst: "):
+            assert column in printed
+    assert str(profile("")).endswith("no access to memory")
+
+
 def test_the_worst_request_is_kept_for_the_picture():
     sample = profile("y[t] = x[t * 2 + 3];").at("x[", "load").sample
     assert (sample.array, sample.start, sample.warp) == ("x", 12, 0)

@@ -35,14 +35,18 @@ WRONG = [
     ({"n": f32(64)}, r"argument 4 \(n\): float32 64.0, but the parameter is `int`.*np.int32"),
     ({"a": i32(2)}, r"argument 1 \(a\): int32 2, but the parameter is `float`"),
     ({"a": np.float64(2)}, r"argument 1 \(a\): float64 2.0 is 8 bytes.*np.float32"),
-    ({"x": np.ones(64, f32)}, r"argument 2 \(x\): a NumPy array lies in the host's memory.*cuda.asarray"),
+    ({"x": np.ones(64, f32)}, r"argument 2 \(x\): a NumPy array lies in the processor's memory.*cuda.asarray"),
     ({"x": f32(1)}, r"argument 2 \(x\): the parameter is a pointer, the argument float32 1.0"),
     ({"x": "text"}, r"argument 2 \(x\): the parameter is a pointer, the argument str"),
     ({"a": "text"}, r"argument 1 \(a\): str 'text' cannot be passed"),
     ({"grid": (0,)}, r"grid.x is 0; nothing would run"),
     ({"grid": (1, 70000)}, r"grid.y is 70,000; allowed are 1 to 65,535"),
     ({"grid": (1, 1, 1, 1)}, r"grid is \(1, 1, 1, 1\), must be 1 to 3 whole numbers"),
-    ({"grid": (1.5,)}, r"grid is \(1.5,\), must be 1 to 3 whole numbers"),
+    ({"grid": (1.5,)}, r"grid is \(1.5,\), must be 1 to 3 whole numbers; to divide and round up"),
+    ({"grid": 8}, r"grid is 8, must be a tuple: `\(8,\)`, with the comma"),
+    ({"block": (128)}, r"block is 128, must be a tuple: `\(128,\)`"),
+    ({"n": None}, r"argument 4 \(n\): None cannot be passed to a kernel; pass `np.int32"),
+    ({"n": 64.0}, r"argument 4 \(n\): a Python float.*write `np.int32\(64\)`"),
     ({"block": (2048,)}, r"block.x is 2,048; allowed are 1 to 1,024"),
     ({"block": (32, 64)}, r"a block of 2,048 threads; a GPU takes at most 1,024"),
     ({"block": (1, 1, 128)}, r"block.z is 128; allowed are 1 to 64"),
@@ -61,15 +65,29 @@ def test_a_wrong_launch_is_refused(wrong, message):
 def test_arrays_that_do_not_fit_are_refused(arrays):
     x, y = arrays
     with pytest.raises(
-        sim.LaunchError, match=r"array of float64, 8 bytes an element.*astype\(np.float32\)"
+        sim.LaunchError, match=r"array of float64, 8 bytes an element.*astype\(np.float32\)`$"
     ):
         launch(x=sim.zeros(64))
+    with pytest.raises(
+        sim.LaunchError, match=r"array of int32, 4 bytes .* for `float`, 4 .*x.view\(np.float32\)"
+    ):
+        launch(x=sim.zeros(64, i32))
     with pytest.raises(sim.LaunchError, match="strides"):
         launch(x=sim.zeros((64, 2), f32)[:, 0])
     with pytest.raises(sim.LaunchError, match="single float, the argument an array"):
         launch(a=x)
     with pytest.raises(sim.LaunchError, match=r"takes 4 arguments \(a, x, y, n\), got 3"):
         sim.RawKernel(SAXPY, "saxpy")((1,), (64,), (f32(2), x, y))
+    with pytest.raises(sim.LaunchError, match=r"arguments must be a tuple, `\(a, x, y, n\)`"):
+        sim.RawKernel(SAXPY, "saxpy")((1,), (64,), x)
+
+
+@pytest.mark.parametrize(("kind", "count"), [("unsigned char", 8), ("unsigned", 2)])
+def test_floats_can_be_passed_as_the_bytes_and_words_they_are(kind, count):
+    code = f'extern "C" __global__ void k({kind}* y) {{ y[threadIdx.x] = 0; }}'
+    y = sim.asarray(np.ones(2, f32))
+    sim.RawKernel(code, "k")((1,), (count,), (y,))
+    assert y.tolist() == [0, 0]
 
 
 def test_more_threads_than_the_kernel_promises_are_refused():
@@ -119,7 +137,7 @@ def test_a_compile_error_names_the_learners_line_and_what_to_write(body, message
         sim.RawKernel(code, "k").compile()
     text = str(caught.value)
     if message:
-        assert text.startswith("kernel.cu, line ")
+        assert text.startswith("kernel.cu line ")
         assert body.split(";")[0] in text
         assert any(part in text for part in message.split("|")), text
     assert "__sim" not in text
@@ -129,7 +147,7 @@ def test_a_compile_error_names_the_learners_line_and_what_to_write(body, message
 
 
 def test_a_header_that_is_not_there_is_named(compiler):
-    with pytest.raises(sim.CompileError, match="line 1: .*stdint.h.*"):
+    with pytest.raises(sim.CompileError, match="line 1: there is no header stdint.h"):
         sim.RawKernel('#include <stdint.h>\nextern "C" __global__ void k() { }', "k").compile()
 
 

@@ -58,6 +58,8 @@ REFUSED = [
     ("__shared__ float a[8];\nextern \"C\" __global__ void k() {}", "line 1: declare"),
     ("extern \"C\" __global__ void k() {\n__shared__ float a = 3;\n}", "line 2: .*initial value"),
     ("#define S __shared__ float a[8];\nextern \"C\" __global__ void k() { S }", "line 1: .*macros"),
+    ("extern \"C\" __global__ void k() {\n__shared__ float a[2] = {1, 2};\n}", "line 2: .*initial value"),
+    ("extern \"C\" __global__ void k() {\nextern __shared__ float a;\n}", r"line 2: .*brackets.* s\[\];"),
     ("extern \"C\" __global__ void k(__shared__ float* p) {}", "line 1: .*not understood"),
 ]  # fmt: skip
 

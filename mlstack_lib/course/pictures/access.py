@@ -22,7 +22,7 @@ def draw_access(row) -> Figure:
     cells = {lane: row.sample.start + offset for lane, offset in row.sample.offsets.items()}
     touched = sorted({place // LINE for a in cells.values() for place in (a, a + row.size - 1)})
     height = {line: i for i, line in enumerate(touched)}
-    figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + ROW * len(touched)))
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + ROW * len(touched)), layout="constrained")
     if row.space == "global":
         _draw_sectors(axes, cells, row.size, height)
     for lane, address in cells.items():
@@ -65,12 +65,14 @@ def _frame_worst_bank(axes, cells, size, height) -> None:
 
 def _label(axes, row, touched) -> None:
     shared = row.space == "shared"
-    moved = f"{row.worst}-way" if shared else f"{row.worst} sectors of 32 bytes"
+    moved = f"{row.worst} sectors of 32 bytes"
+    if shared:
+        moved = "1 pass, no conflict" if row.worst == 1 else f"{row.worst}-way bank conflict"
     verb = "reads" if row.op == "load" else "writes"
     axes.set_title(
         f"line {row.place.line}: {row.place.text.strip()[:70]}\n"
         f"warp {row.sample.warp} {verb} {row.sample.array or 'memory'}, "
-        f"{row.size} bytes a thread: {moved}",
+        f"{row.size} bytes a thread: {moved} (numbers: its threads)",
         loc="left", fontsize=9,
     )  # fmt: skip
     axes.set(xlim=(-0.5, LINE + 0.5), ylim=(len(touched) + 0.05, -0.05))
@@ -81,7 +83,7 @@ def _label(axes, row, touched) -> None:
     axes.set_yticks(
         [i + 0.5 for i in range(len(touched))], [f"{line * LINE:,}" for line in touched]
     )
-    axes.set_ylabel("byte of the array")
+    axes.set_ylabel("byte of the array" if len(touched) > 6 else "byte")
     axes.tick_params(length=0, labelsize=7)
     axes.grid(visible=False)
     for side in ("left", "bottom"):
