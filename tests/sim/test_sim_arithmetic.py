@@ -160,16 +160,21 @@ def test_atomics_of_64_threads(update, dtype, begin, want, compiler):
 # What launchers define, for the files that use it.
 CONSTANTS = {
     "ACCUMULATE": 0, "BLOCK": 128, "BM": 64, "BN": 64, "BK": 16, "BQ": 32, "D": 64, "PER_LANE": 4,
-    "PER_THREAD": 4, "POSITIONS": 1, "RESIDUAL": 1, "ROWS": 4, "SPLITS": 2, "TM": 4, "TN": 4, "TRANS_A": 0,
-    "TRANS_B": 1, "WARPS": 4,
+    "PER_THREAD": 4, "POSITIONS": 1, "RESIDUAL": 1, "ROWS": 4, "SPLITS": 2, "THREADS": 128, "TM": 4, "TN": 4,
+    "TRANS_A": 0, "TRANS_B": 1, "VECTOR": 1, "WARPS": 4, "WIDE": 8,
 }  # fmt: skip
+# What the included files use of them.
+OF_TILES = {
+    "tile.cuh": {"BM", "BN", "BK", "TM", "TN", "TRANS_A", "TRANS_B", "VECTOR"},
+    "attention_tile.cuh": {"D", "THREADS", "VECTOR", "WIDE"},
+}
 
 
 @pytest.mark.parametrize("file", sorted(PACKAGED.glob("*.cu")), ids=lambda file: file.stem)
 def test_packaged_kernels_are_accepted(file, compiler):
     text = file.read_text(encoding="utf-8")
-    tile = {"BM", "BN", "BK", "TM", "TN", "TRANS_A", "TRANS_B"} if "tile.cuh" in text else set()
-    used = {n: v for n, v in CONSTANTS.items() if n in tile or re.search(rf"\b{n}\b", text)}
+    tiles = set().union(*(names for included, names in OF_TILES.items() if f'"{included}"' in text))
+    used = {n: v for n, v in CONSTANTS.items() if n in tiles or re.search(rf"\b{n}\b", text)}
     module = sim.RawModule(assemble(file.stem, ".cu", used))
     assert file.stem in module.source.signatures
     module.compile()
