@@ -25,7 +25,7 @@ from .array_ops import (  # noqa: F401  (the names a user of `ops` expects here)
     unbroadcast,
 )
 from .autograd import Tensor, is_recording, op
-from .backend import backend, device_of
+from .backend import backend, constant, device_of
 
 IGNORE_INDEX = -1
 
@@ -235,7 +235,12 @@ def _cross_entropy(logits, targets, ignore_index):
 def _cross_entropy_with_gradient(logits, targets, ignore_index, overwrite):
     k = backend(logits)
     loss, dlogits = k.cross_entropy_with_gradient(logits, targets, ignore_index, overwrite)
-    return loss, lambda dloss: k.scale(dlogits, dloss)
+    one = constant(loss, 1)  # what backward begins with; the logits' gradient is too large to scale
+
+    def vjp(dloss):
+        return dlogits if dloss is one else k.scale(dlogits, dloss)
+
+    return loss, vjp
 
 
 def cross_entropy(logits, targets, ignore_index: int = IGNORE_INDEX, overwrite: bool = False):
