@@ -3,6 +3,7 @@
 import ctypes
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from .arguments import Packed, pack
@@ -63,10 +64,10 @@ def launch(kernel, grid: tuple, block: tuple, arguments, shared_memory: int) -> 
 def _run(name: str, runtime: Runtime, parameters: Parameters, settings: Settings) -> float:
     """Start the launch and see it to its end, by itself, by the time limit or by Ctrl-C."""
     library, began = runtime.library, time.perf_counter()
-    if library.sim_start(ctypes.byref(parameters)):
-        raise LaunchError(f"{name}: the system gives no memory or threads for the simulation")
     over = False
-    try:
+    try:  # around the start too: Ctrl-C may come right after it
+        if library.sim_start(ctypes.byref(parameters)):
+            raise LaunchError(f"{name}: the system gives no memory or threads for the simulation")
         while library.sim_wait(HURRY if over else SLICE):
             over = time.perf_counter() - began > settings.timeout
             if over:
@@ -78,9 +79,12 @@ def _run(name: str, runtime: Runtime, parameters: Parameters, settings: Settings
 
 
 def _end(wait: Callable, cancel: Callable) -> None:
-    cancel()
-    while wait(HURRY):
-        cancel()
+    """Also if Ctrl-C comes again meanwhile: a worker left running would break the next launch."""
+    running = True
+    while running:
+        with suppress(KeyboardInterrupt):
+            cancel()
+            running = wait(HURRY)
 
 
 def _copy_back(packed: Packed) -> None:

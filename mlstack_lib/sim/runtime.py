@@ -53,6 +53,7 @@ class SharedArray(c.Structure):
     _fields_ = (
         ("name", c.c_char * 64), ("base", c.c_uint64), ("size", c.c_uint64),
         ("element", c.c_uint), ("dims", Four), ("line", c.c_int), ("dynamic", c.c_int),
+        ("padded", c.c_int),
     )  # fmt: skip
 
 

@@ -119,7 +119,8 @@ def test_only_options_that_are_known_are_given():
 # ---- the command, with stand-ins for CuPy and compute-sanitizer ----
 
 CUPY = """
-from mlstack_lib.sim import RawModule, asarray, asnumpy
+from mlstack_lib.sim import RawModule, asarray, asnumpy, config
+config(timeout=100).__enter__()  # a GPU has no time limit
 __version__ = "0"
 class cuda:
     set_allocator = staticmethod(lambda allocator: None)
@@ -187,7 +188,7 @@ def test_the_command_compares_what_both_sides_find(stand_ins, tmp_path):
 
 def test_a_launch_that_hangs_is_ended_and_called_so(stand_ins, tmp_path):
     record, _ = compare(
-        stand_ins, tmp_path / "out", "endless loop$", "--seconds", "9", "--workers", "5"
+        stand_ins, tmp_path / "out", "endless loop$", "--seconds", "15", "--workers", "5"
     )
     assert [entry["gpu"]["outcome"] for entry in record["launches"]] == ["hangs"]
     assert record["launches"][0]["why"] == "the GPU hangs, no tool says why"

@@ -22,7 +22,7 @@ def ramp(n: int, dtype=f32) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Case:
-    """A kernel `k` (the last of the text) on `grid` blocks; make() gives its arguments."""
+    """A kernel, the first of the text, on `grid` blocks; make() gives its arguments."""
 
     name: str
     faults: frozenset[str]

@@ -169,7 +169,46 @@ if (blockIdx.x == 0) { x[t] = t; __threadfence(); __syncthreads(); if (t == 0) *
 else { if (t == 0) while (*flag == 0) { } __syncthreads(); y[t] = x[t]; }""",
      make=lambda: (ramp(64), np.zeros(1, i32), ramp(64)), orders=("forward",), **GLOBAL)  # fmt: skip
 
+case(
+    "several blocks read, one writes",
+    "global race",
+    """float* y
+float v = y[5];
+if (blockIdx.x == 3 && t == 0) y[5] = v + 1;""",
+    3,
+    grid=(4,),
+)
+
+# ---- what compilers make of structures ----
+
+case("three numbers stored as one and a half", "", "float3* x\nx[t] = make_float3(1, 2, 3);",
+     make=lambda: (np.zeros(192, f32),))  # fmt: skip
+PADDED = """float* y
+struct Best { float value; int index; short kind; };
+__shared__ Best s[64];
+if (GUARD) s[t] = Best{1, t, 3};
+__syncthreads();
+Best b = s[63 - t];
+y[t] = b.value + b.index + b.kind;"""
+case("a structure with padding in shared memory", "", PADDED.replace("GUARD", "true"))
+case("a structure with padding, one unwritten", "uninitialised", PADDED.replace("GUARD", "t"), 6)
+
 # ---- the rest ----
+
+case(
+    "an atomic for all lanes of a branch",
+    "",
+    """const float* x, int* n, float* y
+if (t % 3) {
+  unsigned together = __activemask();
+  int leader = __ffs(together) - 1, base = 0;
+  if (t == leader) base = atomicAdd(n, __popc(together));
+  base = __shfl_sync(together, base, leader);
+  y[base + __popc(together & ((1u << t) - 1))] = 1;
+} else y[31] = __popc(__activemask()) < 12;""",
+    block=(32,),
+    make=lambda: (ramp(32), np.zeros(1, i32), np.zeros(32, f32)),
+)
 
 case("assertion", "assertion", "float* y\nassert(y[t] < 63);", 2)
 case(

@@ -1,5 +1,8 @@
 """Bad input: one message each that says what to do, and the process lives on."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -209,6 +212,13 @@ def test_arrays_are_freed_when_nothing_refers_to_them():
     assert second.ctypes.data != address
     del view
     assert sim.empty(1000, f32).ctypes.data == address
+
+
+def test_threads_that_allocate_at_a_time_get_arrays_of_their_own():
+    with ThreadPoolExecutor(8) as pool:
+        arrays = list(pool.map(lambda i: sim.empty(1 << 18, f32), range(400)))
+    addresses = sorted(array.ctypes.data for array in arrays)
+    assert all(b - a > 1 << 20 for a, b in pairwise(addresses))
 
 
 def test_an_array_that_a_kernel_forgot_is_nan():

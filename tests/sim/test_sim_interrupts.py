@@ -13,6 +13,8 @@ from mlstack_lib import sim
 from mlstack_lib.errors import CouldNotFinish
 from mlstack_lib.sim import build
 from mlstack_lib.sim.compilers import find
+from mlstack_lib.sim.launch import _end
+from mlstack_lib.sim.memory import current_runtime
 
 LOOP = """
 import numpy as np, sys
@@ -45,6 +47,27 @@ def test_ctrl_c_ends_a_launch_at_once_and_the_next_one_works(check, body, simula
     assert output == "went on 2000000000.0\n"
     assert child.returncode == 0
     assert time.perf_counter() - began < 5
+
+
+def test_a_second_ctrl_c_does_not_leave_a_launch_running():
+    waits = iter([KeyboardInterrupt, 1, KeyboardInterrupt, 0])
+
+    def wait(milliseconds):
+        given = next(waits)
+        if given is KeyboardInterrupt:
+            raise given
+        return given
+
+    _end(wait, lambda: None)
+    assert list(waits) == []
+
+
+def test_the_end_of_a_launch_may_be_waited_for_again():
+    kernel = sim.RawKernel('extern "C" __global__ void k(float* y) { y[0] = 1; }', "k")
+    kernel((1,), (1,), (sim.zeros(1, np.float32),))
+    library = current_runtime().library
+    library.sim_cancel()
+    assert [library.sim_wait(1), library.sim_wait(1)] == [0, 0]
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["checked", "fast"])

@@ -37,9 +37,14 @@ COLD void bad_shared(Worker* w, int kind, u32 offset, u32 size, int access, Site
 COLD void report_unwritten(Worker* w, u32 offset, u32 size, Site site) {
   u32 id = shared_id[offset / RED_ZONE], at = 0;
   while (w->written[offset + at] == 1) at++;
-  int kind = UNINITIALISED;
-  for (u32 i = 0; i < size; i++)
-    if (w->written[offset + i] == 2) kind = IN_FLIGHT;
+  bool in_flight = false, some = false;
+  for (u32 i = 0; i < size; i++) {
+    in_flight |= w->written[offset + i] == 2;
+    some |= w->written[offset + i] == 1;
+  }
+  // a copy of a whole structure reads the bytes between its members too
+  if (some && !in_flight && shared_array[id].padded) return;
+  int kind = in_flight ? IN_FLIGHT : UNINITIALISED;
   report_access(w, kind, w->shared + offset, size, READS, site, SHARED_ID + (int)id,
                 (long long)(offset + at) - (long long)shared_array[id].base);
 }
@@ -157,7 +162,8 @@ static void read_write(void* p, u32 size, const void* pc) {
   rare_access(p, size, READS, pc);
   rare_access(p, size, WRITES, pc);
 }
-// An access of many bytes, as the compiler's memcpy: in the widest parts that fit.
+// An access of many bytes, as the compiler's memcpy, or of several smaller numbers that a compiler
+// joined and whose place it knows to be no multiple of their size: in the widest parts that fit.
 static void access_range(const void* address, u64 size, int how, const void* pc) {
   for (char* p = (char*)address; size;) {
     u32 part = 16;
@@ -171,14 +177,17 @@ static void access_range(const void* address, u64 size, int how, const void* pc)
 #define HOOKS(N)                                                                                \
   API void __tsan_read##N(void* p) { access(p, N, READS, HERE); }                               \
   API void __tsan_write##N(void* p) { access(p, N, WRITES, HERE); }                             \
-  API void __tsan_unaligned_read##N(void* p) { rare_access(p, N, READS, HERE); }                \
-  API void __tsan_unaligned_write##N(void* p) { rare_access(p, N, WRITES, HERE); }              \
+  API void __tsan_unaligned_read##N(void* p) { access_range(p, N, READS, HERE); }               \
+  API void __tsan_unaligned_write##N(void* p) { access_range(p, N, WRITES, HERE); }             \
   API void __tsan_volatile_read##N(void* p) { volatile_access(p, N, READS, HERE); }             \
   API void __tsan_volatile_write##N(void* p) { volatile_access(p, N, WRITES, HERE); }           \
   API void __tsan_unaligned_volatile_read##N(void* p) { volatile_access(p, N, READS, HERE); }   \
   API void __tsan_unaligned_volatile_write##N(void* p) { volatile_access(p, N, WRITES, HERE); } \
   API void __tsan_read_write##N(void* p) { read_write(p, N, HERE); }                            \
-  API void __tsan_unaligned_read_write##N(void* p) { read_write(p, N, HERE); }
+  API void __tsan_unaligned_read_write##N(void* p) {                                            \
+    access_range(p, N, READS, HERE);                                                            \
+    access_range(p, N, WRITES, HERE);                                                           \
+  }
 HOOKS(1) HOOKS(2) HOOKS(4) HOOKS(8) HOOKS(16) API void __tsan_init() {}
 API void __tsan_func_entry(void*) {}
 API void __tsan_func_exit() {}

@@ -209,9 +209,19 @@ API u64 __sim_warp(int op, unsigned mask, u64 value, int argument, int width, in
   meet(w, f, op, mask, line);
   return f->result;
 }
-API unsigned __sim_active_mask() {
-  Warp* warp = &self->warp[self->current->warp];
-  return warp->exist & ~warp->exited;
+// Hardware says which lanes run side by side. Here they run one after the other, so a lane waits until
+// no other of its warp can go on: those that have come to the same line by then are side by side.
+API unsigned __sim_active_mask(int line) {
+  Worker* w = self;
+  Fiber* f = w->current;
+  Warp* warp = &w->warp[f->warp];
+  f->line = line;
+  f->state = IN_WARP_OP;
+  warp->ready &= ~f->bit;
+  warp->asking |= f->bit;
+  switch_from(w, f);
+  f->state = READY;
+  return (unsigned)f->result;
 }
 API __sim_f32x4 __sim_mma_bf16(__sim_u32x4 a, unsigned b0, unsigned b1, __sim_f32x4 c, int line) {
   Worker* w = self;

@@ -65,13 +65,16 @@ template <class T, size_t N>
 struct __sim_extent<T[N], 0> { static constexpr unsigned value = N; };
 template <class T, size_t N, int I>
 struct __sim_extent<T[N], I> { static constexpr unsigned value = __sim_extent<T, I - 1>::value; };
+// A structure of the learner's may have padding; the headers' own, marked __sim_solid, have none.
+template <class T> constexpr bool __sim_padded(...) { return __is_class(T); }
+template <class T> constexpr bool __sim_padded(typename T::__sim_solid*) { return false; }
 #define __SIM_SHARED(NAME)                                                                   \
   static __sim_shared_array __sim_array_##NAME = {                                           \
       #NAME, sizeof(__sim_T_##NAME), sizeof(typename __sim_shape<__sim_T_##NAME>::element),  \
       __LINE__,                                                                              \
       {__sim_extent<__sim_T_##NAME, 0>::value, __sim_extent<__sim_T_##NAME, 1>::value,       \
        __sim_extent<__sim_T_##NAME, 2>::value, __sim_extent<__sim_T_##NAME, 3>::value},      \
-      0, 0, 0};                                                                              \
+      __sim_padded<typename __sim_shape<__sim_T_##NAME>::element>(nullptr), 0, 0, 0};                                                                              \
   __sim_T_##NAME& NAME = *(__sim_T_##NAME*)__sim_shared(&__sim_array_##NAME)
 
 // ---- kernels, as the loader finds them ----

@@ -152,6 +152,18 @@ static void open_barrier(Worker* w) {
   w->turn = launch.p.order == FORWARD ? __builtin_ctz(w->ready_warps) : choose(w, w->ready_warps);
 }
 
+// For the lanes at the first of the lines where some wait; the others' turn comes after them.
+COLD void answer_active_mask(Worker* w, Warp* warp) {
+  Fiber* lanes = &w->fiber[w->turn * 32];
+  int line = lanes[__builtin_ctz(warp->asking)].line;
+  u32 together = 0;
+  for (u32 m = warp->asking; m; m &= m - 1)
+    together |= (u32)(lanes[__builtin_ctz(m)].line == line) << __builtin_ctz(m);
+  for (u32 m = together; m; m &= m - 1) lanes[__builtin_ctz(m)].result = together;
+  warp->asking &= ~together;
+  wake(w, warp, together);
+}
+
 // The next fiber: of this warp as long as one of its threads can go on, then of another warp. The
 // scheduler, when the block has ended or cannot go on.
 static Fiber* pick(Worker* w) {
@@ -172,6 +184,10 @@ static Fiber* pick(Worker* w) {
       }
     }
     if (UNLIKELY(stop)) return &w->scheduler;
+    if (UNLIKELY(warp->asking)) {
+      answer_active_mask(w, warp);
+      continue;
+    }
     w->ready_warps &= ~(1u << w->turn);
     if (w->ready_warps) {
       w->turn = next_warp(w);

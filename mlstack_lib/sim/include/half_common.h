@@ -7,6 +7,7 @@
 // N the type, TO(float) -> bits, FROM(bits) -> float
 #define __SIM_HALF_TYPE(N, TO, FROM)                                                     \
   struct N {                                                                             \
+    typedef void __sim_solid;                                                            \
     unsigned short __x;                                                                  \
     N() = default;                                                                       \
     __SIM_INLINE N(float f) : __x(TO(f)) {}                                              \
@@ -59,6 +60,7 @@ typedef unsigned __sim_pair_bits __attribute__((may_alias));
 #endif
 #define __SIM_HALF_PAIR(N2, N)                                                           \
   struct alignas(4) N2 {                                                                 \
+    typedef void __sim_solid;                                                            \
     N x, y;                                                                              \
     N2() = default;                                                                      \
     __SIM_INLINE N2(N a, N b) : x(a), y(b) {}                                            \

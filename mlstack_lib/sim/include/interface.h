@@ -20,6 +20,7 @@ struct __sim_shared_array {
   const char* name;
   unsigned size, element, line;  // bytes, bytes, line of the declaration
   unsigned dims[4];              // inner sizes last, 0 for none
+  unsigned padded;               // elements may have bytes that no member of theirs covers
   volatile unsigned launch, offset, id;
 };
 
@@ -65,7 +66,7 @@ int __sim_syncthreads_reduce(int line, int id, int op, int value);  // op: 0 cou
 void __sim_fence();
 
 __sim_u64 __sim_warp(int op, unsigned mask, __sim_u64 value, int argument, int width, int line);
-unsigned __sim_active_mask();
+unsigned __sim_active_mask(int line);
 __sim_u64 __sim_atomic(int op, int type, void* p, __sim_u64 value, __sim_u64 compare, int line);
 
 // By value, not by reference: fragments stay in registers and cause no checks.

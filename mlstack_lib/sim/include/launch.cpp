@@ -137,7 +137,10 @@ static void* worker_main(void* argument) {
 // ---- what Python calls ----
 // Blocks publish and look from one launch to the next anew; 127 launches use up the marks.
 static bool begin_races() {
-  if (!device_start()) return false;
+  {
+    DeviceLock lock;
+    if (!device_start()) return false;
+  }
   if (!published) {
     published = (u32*)reserve(BLOCKS * sizeof(u32), PROT_READ | PROT_WRITE);
     looked = (u32*)reserve(BLOCKS * sizeof(u32), PROT_READ | PROT_WRITE);
@@ -172,15 +175,21 @@ static void begin_launch(const Parameters* parameters) {
   memset(shared_id, 0, sizeof shared_id);
   memset(shared_bounds, 0, sizeof shared_bounds);
 }
+static bool begin_workers() {
+  for (u32 i = 0; i < launch.workers; i++) {
+    if (!worker_number(i)) return false;
+    pool[i]->cancelled = 0;
+  }
+  return true;
+}
 // Returns 0, or -1 if the system refuses memory or threads; then nothing runs.
 API int sim_start(const Parameters* parameters) {
   if (!merged) merged = (Counter*)reserve(MAX_SITES * sizeof(Counter), PROT_READ | PROT_WRITE);
   if (!merged) return -1;
   begin_launch(parameters);
-  if (!begin_races()) return -1;
-  for (u32 i = 0; i < launch.workers; i++) {
-    if (!worker_number(i)) return -1;
-    pool[i]->cancelled = 0;
+  if (!begin_races() || !begin_workers()) {
+    launch.workers = 0;
+    return -1;
   }
   install_handlers();
   u32 started = 0;
@@ -194,7 +203,8 @@ API int sim_start(const Parameters* parameters) {
   if (!started) restore_handlers();
   return started ? 0 : -1;
 }
-// Wait up to `milliseconds` for the launch's end; returns how many workers still run.
+// Wait up to `milliseconds` for the launch's end; returns how many workers still run. May be called
+// again after the end, and without a launch.
 API int sim_wait(int milliseconds) {
   timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
@@ -207,8 +217,9 @@ API int sim_wait(int milliseconds) {
     error = pthread_cond_timedwait(&ended, &mutex, &until);
   int running = launch.running;
   pthread_mutex_unlock(&mutex);
-  if (running) return running;
+  if (running || !launch.workers) return running;
   for (u32 i = 0; i < launch.workers; i++) pthread_join(pool[i]->thread, 0);
+  launch.workers = 0;
   restore_handlers();
   fflush(stdout);  // what the kernel printed
   return 0;

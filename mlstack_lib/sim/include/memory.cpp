@@ -21,6 +21,13 @@ static Bounds* device_bounds;  // by granule
 static u32* device_array;  // by granule: the array's number, which is its first granule
 static u32* device_granules;  // by first granule: how many are taken, 0 if free
 
+// Threads of Python's may allocate and free at the same time: the calls leave its lock.
+static pthread_mutex_t device_mutex = PTHREAD_MUTEX_INITIALIZER;
+struct DeviceLock {
+  DeviceLock() { pthread_mutex_lock(&device_mutex); }
+  ~DeviceLock() { pthread_mutex_unlock(&device_mutex); }
+};
+
 static ArrayInfo shared_array[256];
 static u32 shared_arrays;
 static u16 shared_id[SHARED_SIZE / RED_ZONE];
@@ -63,6 +70,7 @@ static u64 free_run(u64 wanted) {
   return 0;
 }
 API void* sim_allocate(u64 size) {
+  DeviceLock lock;
   if (!device_start()) return 0;
   u64 wanted = (size + page - 1) / GRANULE + 3;  // one granule before it and one after
   u64 first = free_run(wanted);
@@ -84,6 +92,7 @@ INLINE bool on_device(const void* p) {
 }
 INLINE u64 granule_of(const void* p) { return (u64)((const char*)p - device) / GRANULE; }
 API void sim_free(void* p) {
+  DeviceLock lock;
   u64 first = device_array[granule_of(p)], count = device_granules[first];
   forget(device + first * GRANULE, count * GRANULE, PROT_NONE);
   forget((char*)(device_words + first * GRANULE / 4), count * GRANULE / 4 * sizeof(u64),
@@ -140,6 +149,7 @@ static u32 place_shared(Worker* w, __sim_shared_array* array) {
       ArrayInfo info =
           shared_info(array->name, array->offset, array->size, array->element, (int)array->line);
       memcpy(info.dims, array->dims, sizeof info.dims);
+      info.padded = (int)array->padded;
       array->id = shared_register(info);
     }
     __atomic_store_n(&array->launch, launch.serial, __ATOMIC_RELEASE);

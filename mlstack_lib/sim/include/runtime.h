@@ -86,7 +86,7 @@ struct ArrayInfo {
   char name[64];
   u64 base, size;
   u32 element, dims[4];
-  int line, dynamic;
+  int line, dynamic, padded;
 };
 
 // ---- counters: read by Python as well ----
@@ -129,6 +129,7 @@ struct Group {  // lanes that meet in a warp operation
 };
 struct Warp {
   u32 exist, ready, exited, paused, at_barrier;
+  u32 asking;  // lanes that wait for an __activemask
   u32 epoch;  // advanced by __syncwarp
   int groups;
   Group group[32];

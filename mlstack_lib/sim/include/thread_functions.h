@@ -70,7 +70,7 @@ __SIM_REDUCE(__reduce_max_sync, unsigned, __sim_reduce_umax)
 __SIM_REDUCE(__reduce_and_sync, unsigned, __sim_reduce_and)
 __SIM_REDUCE(__reduce_or_sync, unsigned, __sim_reduce_or)
 __SIM_REDUCE(__reduce_xor_sync, unsigned, __sim_reduce_xor)
-__SIM_INLINE unsigned __activemask() { return __sim_active_mask(); }
+__SIM_INLINE unsigned __activemask(__SIM_LINE) { return __sim_active_mask(__sim_line); }
 
 // ---- atomics ----
 template <class T>

@@ -38,6 +38,7 @@ __SIM_INLINE __sim_u32x4 __sim_whole(__sim_u32x4 v) { __asm__("" : __SIM_WIDE_RE
   __SIM_INLINE NAME make_##NAME(T x) { return NAME{x}; }
 #define __SIM_VECTOR2(NAME, T)                                                      \
   struct alignas(2 * sizeof(T)) NAME {                                              \
+    typedef void __sim_solid;                                                       \
     union { struct { T x, y; }; __sim_chunk<2 * sizeof(T)>::type __sim_raw; };      \
     __SIM_INLINE constexpr NAME(T a, T b) : x(a), y(b) {}                           \
     __SIM_VECTOR_COPY(NAME)                                                         \
@@ -48,6 +49,7 @@ __SIM_INLINE __sim_u32x4 __sim_whole(__sim_u32x4 v) { __asm__("" : __SIM_WIDE_RE
   __SIM_INLINE NAME make_##NAME(T x, T y, T z) { return NAME{x, y, z}; }
 #define __SIM_VECTOR4(NAME, T)                                                      \
   struct alignas(4 * sizeof(T)) NAME {                                              \
+    typedef void __sim_solid;                                                       \
     union { struct { T x, y, z, w; }; __sim_chunk<4 * sizeof(T)>::type __sim_raw; }; \
     __SIM_INLINE constexpr NAME(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}     \
     __SIM_VECTOR_COPY(NAME)                                                         \
@@ -56,6 +58,7 @@ __SIM_INLINE __sim_u32x4 __sim_whole(__sim_u32x4 v) { __asm__("" : __SIM_WIDE_RE
 // Four 8-byte numbers: two accesses of 16 bytes, which is what a GPU makes of them as well.
 #define __SIM_VECTOR4_WIDE(NAME, T)                                                 \
   struct alignas(16) NAME {                                                         \
+    typedef void __sim_solid;                                                       \
     union { struct { T x, y, z, w; }; __sim_pair_chunk __sim_raw; };                \
     __SIM_INLINE constexpr NAME(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}     \
     NAME() = default;                                                               \
