@@ -13,7 +13,9 @@ from pathlib import Path
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
 LINE = re.compile(r'\s*#\s*line\s+(\d+)(?:\s+"([^"]*)")?')
 COMMENT_OR_TEXT = re.compile(
-    r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL
+    r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"'
+    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'",  # behind a digit it only parts a number, 1'000
+    re.DOTALL,
 )
 
 

@@ -60,7 +60,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--record", action="store_true", help="keep the result in the repository")
     parser.add_argument("--only", default="", metavar="PATTERN", help="launches whose names fit")
-    parser.add_argument("--seconds", type=float, default=25, help="for one process on the GPU")
+    parser.add_argument("--seconds", type=float, default=15, help="for one kernel on the GPU")
     parser.add_argument("--minutes", type=float, default=4.0, help="for all of them")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes at a time")
     return parser.parse_args()

@@ -7,6 +7,7 @@ output, `outputs.npz`), so that it can be read again without a GPU.
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from launches import OPTIONS, Launch
 CHILD = Path(__file__).with_name("gpu_child.py")
 ALONE = "none"  # instead of a tool
 KEPT = 20_000  # characters of a tool's output
+STARTING = 60  # seconds that a process may take until its kernel runs
 # What a tool is made for comes first, in case that the time does not suffice for all.
 FITTING = {
     "memcheck": {"out of bounds", "misaligned", "bad pointer", "stack overflow", "assertion",
@@ -32,10 +34,15 @@ FITTING = {
     "synccheck": {"divergence", "left before barrier", "deadlock", "wrong mask", "wrong lane",
                   "mixed warp"},
 }  # fmt: skip
+# What a kernel's text must have for a tool to find anything. (All global memory is initialised.)
+LOOKS_AT = {
+    "memcheck": re.compile(""), "racecheck": re.compile("__shared__"),
+    "initcheck": re.compile("__shared__"), "synccheck": re.compile("__sync|_sync|__activemask"),
+}  # fmt: skip
 
 
 class Runs:
-    """The GPU's half of the comparison. seconds: for one process; deadline: for all."""
+    """The GPU's half of the comparison. seconds: for one kernel; minutes: for all processes."""
 
     def __init__(self, folder: Path, seconds: float, minutes: float, workers: int):
         self.folder, self.seconds, self.workers = folder, seconds, workers
@@ -82,7 +89,9 @@ class Runs:
 
     def _tools(self, launch: Launch) -> list[str]:
         full_size = launch.group == "kernel" and not launch.check
-        return [ALONE, *(sanitizer.TOOLS if self.sanitizer and not full_size else ())]
+        if not self.sanitizer or full_size:
+            return [ALONE]
+        return [ALONE, *(tool for tool in sanitizer.TOOLS if LOOKS_AT[tool].search(launch.code))]
 
     def _task(self, task: tuple[Launch, Path, list[str]]) -> None:
         launch, folder, tools = task
@@ -100,10 +109,8 @@ class Runs:
         out.mkdir(exist_ok=True)
         words = [] if tool == ALONE else sanitizer.command(self.sanitizer, tool, self.help)
         began = time.monotonic()
-        log, ended = _run_limited(
-            [*words, sys.executable, str(CHILD), str(folder), str(out)], out / "log",
-            min(self.seconds, left),
-        )  # fmt: skip
+        words += [sys.executable, str(CHILD), str(folder), str(out)]
+        log, ended = _run_limited(words, out, self.seconds, min(STARTING + self.seconds, left))
         if tool == ALONE:
             self._keep_outputs(folder, out)
         return {
@@ -149,24 +156,34 @@ def _put(launch: Launch, folder: Path) -> None:
         (folder / "is_right").write_text(launch.digest, encoding="utf-8")
 
 
-def _run_limited(words: list[str], log: Path, seconds: float) -> tuple[str, bool]:
-    """(output, whether it ended by itself). It and its children are ended at the time limit."""
-    with open(log, "wb") as file:
+def _run_limited(words: list[str], out: Path, running: float, total: float) -> tuple[str, bool]:
+    """(output, whether it ended by itself). It is ended with its children at a time limit.
+
+    running: seconds for the kernel; total: for all. How long CuPy takes to start says nothing.
+    """
+    with open(out / "log", "wb") as file:
         process = subprocess.Popen(
             words, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        try:
-            process.wait(seconds)
-            ended = True
-        except subprocess.TimeoutExpired:
-            ended = False
+        end, launched = time.monotonic() + total, False
+        while not (ended := _ends_within(process, 0.2)) and time.monotonic() < end:
+            if not launched and _text(out / "stage") == "running":
+                launched, end = True, min(end, time.monotonic() + running)
+        if not ended:
             os.killpg(process.pid, signal.SIGKILL)
-            try:  # a driver may take its time with a kernel that hangs: nobody waits for that
-                process.wait(10)
-            except subprocess.TimeoutExpired:
+            # a driver may take its time with a kernel that hangs: nobody waits for that
+            if not _ends_within(process, 10):
                 print(f"process {process.pid} cannot be ended", flush=True)
-    return log.read_text(encoding="utf-8", errors="replace"), ended
+    return (out / "log").read_text(encoding="utf-8", errors="replace"), ended
+
+
+def _ends_within(process: subprocess.Popen, seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _text(file: Path) -> str:

@@ -188,7 +188,7 @@ def test_the_command_compares_what_both_sides_find(stand_ins, tmp_path):
 
 def test_a_launch_that_hangs_is_ended_and_called_so(stand_ins, tmp_path):
     record, _ = compare(
-        stand_ins, tmp_path / "out", "endless loop$", "--seconds", "15", "--workers", "5"
+        stand_ins, tmp_path / "out", "endless loop$", "--seconds", "3", "--workers", "5"
     )
     assert [entry["gpu"]["outcome"] for entry in record["launches"]] == ["hangs"]
     assert record["launches"][0]["why"] == "the GPU hangs, no tool says why"

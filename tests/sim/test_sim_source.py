@@ -32,6 +32,7 @@ DECLARATIONS = [
     ("__shared__ float // a comment; with a semicolon\n a[8]; ", "a[0]", 32),
     ("__shared__\n  float a\n  [8];", "a[0]", 32),
     ("__shared__ /* float b[2]; */ float a[8];", "a[0]", 32),
+    ("int k = 1'000; __shared__ float a[1'024]; k++;", "a[0]", 4096),
     ("extern __shared__ float a[];", "a[0]", None),
     ("extern __shared__ __align__(16) float a[];", "a[0]", None),
     ("extern __shared__ float a[][8];", "a[0][7]", None),
