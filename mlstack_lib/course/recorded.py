@@ -1,9 +1,11 @@
 """Results that were measured once and are shown the same everywhere: `mlstack_lib/recorded/`.
 
 A recorded run is NAME.json (recipe, machine, versions, command, losses, a sample of text) and
-NAME.png, drawn from it. Made from a finished run by
+NAME.png, drawn from it. Made from a finished run, on the machine where it ran, by
 
-    python -m mlstack_lib.course.recorded RUN NAME
+    python -m mlstack_lib.course.recorded RUN NAME PRESET [TEXT]
+
+TEXT says what a corpus of one's own is: its title, size and sha256.
 """
 
 import hashlib
@@ -21,7 +23,7 @@ from IPython.display import Image, display
 
 from ..errors import BadInput
 from ..files import write_atomically, write_json
-from ..presets import preset
+from ..presets import TrainConfig, preset
 from ..report import SEPARATOR, loss_figure
 from ..run import Run
 
@@ -48,7 +50,7 @@ def caption(name: str) -> str:
     r = load_recorded(name)
     last = [entry for entry in r["log"] if "valid_nats_per_token" in entry][-1]
     return (
-        f"{r['parameters']:,} parameters trained on {r['config']['corpus']} for "
+        f"{r['parameters']:,} parameters trained on {r['text']} for "
         f"{last['step']:,} updates in {r['minutes']:.1f} minutes: {r['command']}\n"
         f"{r['machine']}; {r['versions']}; {r['date']}\n"
         f"validation loss {last['valid_nats_per_token']:.3f} nats/token, "
@@ -66,31 +68,57 @@ def show_recorded(name: str, figure: str) -> None:
     print(f"\n{load_recorded(name)['sample']}")
 
 
-def record(run: Run, name: str) -> list[Path]:
-    """Write NAME.json and NAME.png from a finished run of preset NAME; return their paths.
-
-    Raises BadInput if the run is of another recipe.
-    """
-    if run.config != preset(name):
-        raise BadInput(f"record: {run.folder} is no run of preset {name!r} as it is")
+def record(run: Run, name: str, preset_name: str, text: str = "") -> list[Path]:
+    """Write NAME.json and NAME.png from a finished run; return their paths."""
+    changes = changes_of(run.config, preset_name)
     log, samples = run.read_log(), (run.folder / "samples.txt").read_text(encoding="utf-8")
     times = [entry["time"] for entry in log if "time" in entry]
     value = {
-        "command": f"mlstack train --preset {name}",
+        "command": command(preset_name, changes),
+        "preset": preset_name,
+        "changes": changes,
+        "text": text or run.config.corpus,
         "date": date.today().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"device {run.config.device}",
-        "versions": f"Python {platform.python_version()}, NumPy {np.__version__}",
+        **machine(run.config.device),
         "parameters": run.new_model().parameter_count(),
         "minutes": round((times[-1] - times[0]) / 60, 2),
         "config": asdict(run.config),
         "log": [_rounded(e) for e in log if "loss" not in e or e["step"] % THINNED == 1],
         "sample": samples.split(SEPARATOR)[0].rstrip(),
     }
+    return write(name, value)
+
+
+def changes_of(config: TrainConfig, preset_name: str) -> dict[str, Any]:
+    """The fields in which a recipe differs from a preset."""
+    usual = asdict(preset(preset_name))
+    return {key: value for key, value in asdict(config).items() if value != usual[key]}
+
+
+def command(preset_name: str, changes: dict[str, Any]) -> str:
+    """What one types to train so."""
+    words = [f"mlstack train --preset {preset_name}"]
+    return " ".join(words + [f"--{field} {value}" for field, value in changes.items()])
+
+
+def machine(device_name: str) -> dict[str, str]:
+    """`machine` and `versions` of this process, with the GPU if that is the device."""
+    name = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
+    if device_name == "cuda":
+        import cupy
+
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        versions += f", CuPy {cupy.__version__}"
+    return {"machine": f"{name}, device {device_name}", "versions": versions}
+
+
+def write(name: str, value: dict[str, Any]) -> list[Path]:
+    """Write a recorded run, and its picture."""
     FOLDER.mkdir(exist_ok=True)
     paths = [FOLDER / f"{name}.json", FOLDER / f"{name}.png"]
     write_json(paths[0], value)
-    figure = loss_figure(value["log"], f"mlstack train --preset {name}")
+    figure = loss_figure(value["log"], value["command"])
     made_of = {"Source": fingerprint(name)}
     write_atomically(
         paths[1], lambda part: figure.savefig(part, format="png", dpi=100, metadata=made_of)
@@ -107,6 +135,6 @@ def _rounded(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    folder, name = sys.argv[1:]
-    for path in record(Run.open(Path(folder)), name):
+    folder, *words = sys.argv[1:]
+    for path in record(Run.open(Path(folder)), *words):
         print(f"wrote {path}")

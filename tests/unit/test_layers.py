@@ -31,7 +31,7 @@ LAYERS = {
 UPWARD = {("cli", "course"), ("cli", "course.commands"), ("cli", "course.doctor")}
 # What may be missing on a machine, and the only modules that may import it.
 OPTIONAL = {
-    "cupy": {"devices.cuda", "cuda", "course.ladders"},
+    "cupy": {"devices.cuda", "cuda", "course.ladders", "course.recorded"},
     "wgpu": {"devices.webgpu"},
     "torch": {"torch_referee", "bench", "course.ladders"},
     "tokenizers": {"bench"},

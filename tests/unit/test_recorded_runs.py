@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 from PIL import Image
 
-from mlstack_lib.course.recorded import FOLDER, caption, fingerprint, load_recorded
+from mlstack_lib.course.recorded import FOLDER, caption, command, fingerprint, load_recorded
 from mlstack_lib.errors import BadInput
 from mlstack_lib.presets import PRESETS
 
@@ -18,7 +18,9 @@ def test_there_is_a_recorded_run():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_run_is_of_the_preset_as_it_is(name):
-    assert load_recorded(name)["config"] == asdict(PRESETS[name])
+    r = load_recorded(name)
+    assert r["config"] == asdict(PRESETS[r["preset"]]) | r["changes"]
+    assert r["command"] == command(r["preset"], r["changes"])
 
 
 @pytest.mark.parametrize("name", NAMES)
