@@ -1,32 +1,23 @@
-"""The cache folder: where it is, whole files downloaded into it, folders put into it at once."""
+"""The cache folder: whole files downloaded into it, folders put into it at once."""
 
 import contextlib
 import os
 import secrets
 import shutil
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import TqdmWarning, tqdm
-
-with warnings.catch_warnings():  # in a notebook pooch's tqdm asks for widgets, which we do without
-    warnings.simplefilter("ignore", TqdmWarning)
-    import pooch
+from tqdm import tqdm
 
 from .documents import file_sha256
 from .errors import BadInput, CouldNotFinish
 from .files import write_text
+from .folders import cache_folder, pooch  # imported there without its warning
 
 RETRIES = 2  # further attempts after a download that failed
 BAR_DELAY = 0.5  # seconds: no bar for what fails or is done before
 BLOCK = 1 << 20  # bytes read at a time
-
-
-def cache_folder() -> Path:
-    """Return the folder for downloads and tokens: $MLSTACK_DATA, else the platform's cache."""
-    return Path(os.environ.get("MLSTACK_DATA") or pooch.os_cache("mlstack")).expanduser().absolute()
 
 
 def could_not_write(path: Path, error: OSError) -> CouldNotFinish:

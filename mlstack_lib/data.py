@@ -10,10 +10,11 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from .cache import cache_folder, new_folder
+from .cache import new_folder
 from .corpora import DEFAULT_CORPUS, SPLITS, Corpus, load_corpus
 from .documents import digest
 from .errors import BadInput, CouldNotFinish
+from .folders import cache_folder
 
 __all__ = [
     "DEFAULT_CORPUS",

@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from ..cache import cache_folder
 from ..devices import NAMES, device
+from ..folders import cache_folder
 
 PACKAGES = (
     "mlstack", "numpy", "ml_dtypes", "matplotlib", "jupyterlab", "nbval", "safetensors", "pooch",

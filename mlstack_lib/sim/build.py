@@ -6,7 +6,6 @@ result is put in its place whole, so that two processes may build the same at a 
 
 import contextlib
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -15,9 +14,8 @@ import time
 from functools import cache
 from pathlib import Path
 
-import pooch
-
 from ..errors import CouldNotFinish
+from ..folders import cache_folder
 from .compile_errors import explain
 from .compile_hints import NO_HEADERS
 from .compilers import MACOS, Compiler, environment
@@ -34,11 +32,9 @@ class Failed(Exception):
     """The compiler's messages."""
 
 
-def cache_folder() -> Path:
-    """Where compiled code is kept: `simulator` in $MLSTACK_DATA, else in the platform's cache."""
-    # the same folder as that of downloads, whose module is of a higher layer
-    base = Path(os.environ.get("MLSTACK_DATA") or pooch.os_cache("mlstack"))
-    return base.expanduser().absolute() / "simulator"
+def build_folder() -> Path:
+    """Where compiled code is kept."""
+    return cache_folder() / "simulator"
 
 
 @cache
@@ -135,7 +131,7 @@ def _key(*parts: str) -> str:
 
 def _kept(kind: str, key: str, build) -> Path:
     """The folder of that key, made by `build(folder)` if it is not there yet."""
-    folder = cache_folder() / kind / key
+    folder = build_folder() / kind / key
     if folder.is_dir():
         return folder
     scratch = folder.with_name(f"{key}.{secrets.token_hex(4)}.tmp")
@@ -168,7 +164,7 @@ def _forget_old(parent: Path) -> None:
 
 def _run(compiler: Compiler, command: tuple[str, ...], *words) -> None:
     full = [*command, *(str(word) for word in words)]
-    place = cache_folder()
+    place = build_folder()
     done = subprocess.run(
         full, capture_output=True, text=True, errors="replace", env=environment(place), cwd=place
     )

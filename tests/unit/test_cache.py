@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mlstack_lib.cache import Download, cache_folder, new_folder, obtain
+from mlstack_lib.cache import Download, new_folder, obtain
 from mlstack_lib.errors import BadInput, CouldNotFinish
+from mlstack_lib.folders import cache_folder
 
 TEXT = b"The quick brown fox.\n" * 5000
 SHA256 = hashlib.sha256(TEXT).hexdigest()

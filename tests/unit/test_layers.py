@@ -16,7 +16,7 @@ TESTS = Path(__file__).parents[1]
 
 # Every module of the package has a layer; `folder.*` is all that is in a folder.
 LAYERS = {
-    0: ["array", "errors", "kernels", "cuda", "devices.*", "sim.*"],
+    0: ["array", "errors", "folders", "kernels", "cuda", "devices.*", "sim.*"],
     1: ["reference", "reference_update", "launchers.*", "backend", "profile"],
     2: ["anomaly", "autograd", "tensor", "array_ops", "ops", "gradcheck"],
     3: ["nn", "gpt", "optim"],
