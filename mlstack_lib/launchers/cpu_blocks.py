@@ -8,6 +8,7 @@ wants one of the cores; and they go on spinning for a while after it, on a core 
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from functools import cache
 from math import prod
 from queue import SimpleQueue
@@ -21,7 +22,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 BLOCK = 1 << 18  # elements a block, at most: 1 MiB in f32
 WORTH_SHARING = 1 << 16  # elements (or multiply-adds by 32) that pay for waking another thread
 
-_local = threading.local()
+_local, _local_cores = threading.local(), threading.local()
 empty = device("cpu").empty
 
 
@@ -32,21 +33,43 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
     """Call work(start, stop) for shares of range(count), one for each core, at the same time.
 
     cost: about how many elements the whole work goes over. An exception of any share is raised
-    once all have ended.
+    once all have ended. If there are more cores than shares, each share may share out its own work
+    among several; if there are not, what it calls runs on its core alone.
     """
-    shares = max(min(CORES, count), 1) if cost > WORTH_SHARING else 1
+    own = cores()
+    shares = max(min(len(own), count), 1) if cost > WORTH_SHARING else 1
+    if shares == 1:
+        with _one_blas_thread:
+            return work(0, count)
+    spans = [own[len(own) * i // shares : len(own) * (i + 1) // shares] for i in range(shares)]
     ends = [count * i // shares for i in range(shares + 1)]
     ended = SimpleQueue()
     with _one_blas_thread:
         for i in range(1, shares):
-            _worker(i).put((work, ends[i], ends[i + 1], ended))
+            context = copy_context()  # np.errstate among others
+            _worker(spans[i].start).put(
+                (spans[i], context.run, (work, ends[i], ends[i + 1]), ended)
+            )
         try:
-            work(ends[0], ends[1])
+            _on_cores(spans[0], work, (ends[0], ends[1]))
         finally:
             errors = [ended.get() for _ in range(1, shares)]  # waits
     for error in errors:
         if error is not None:
             raise error
+
+
+def cores() -> range:
+    """The cores that this thread may share work among: all, or inside a share those of it."""
+    return getattr(_local_cores, "span", None) or range(CORES)
+
+
+def _on_cores(span: range, work: Callable, arguments: tuple) -> None:
+    before, _local_cores.span = getattr(_local_cores, "span", None), span
+    try:
+        work(*arguments)
+    finally:
+        _local_cores.span = before
 
 
 def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -> None:
@@ -102,14 +125,14 @@ def _worker(_: int) -> SimpleQueue:
 
 def _serve(tasks: SimpleQueue) -> None:
     while True:
-        work, start, stop, ended = tasks.get()
+        span, work, arguments, ended = tasks.get()
         try:
-            work(start, stop)
+            _on_cores(span, work, arguments)
         except BaseException as error:  # handed to the thread that waits, which raises it
             ended.put(error)
         else:
             ended.put(None)
-        del work, ended  # or the arrays in them would live until the next task
+        del work, arguments, ended  # or the arrays in them would live until the next task
 
 
 class _OneBlasThread:
