@@ -40,7 +40,8 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
     shares = max(min(len(own), count), 1) if cost > WORTH_SHARING else 1
     if shares == 1:
         with _one_blas_thread:
-            return work(0, count)
+            work(0, count)
+        return
     spans = [own[len(own) * i // shares : len(own) * (i + 1) // shares] for i in range(shares)]
     ends = [count * i // shares for i in range(shares + 1)]
     ended = SimpleQueue()
