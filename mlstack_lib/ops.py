@@ -1,7 +1,5 @@
 """Every differentiable operation, as value and vjp; those of the GPT run on every device."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from .array_ops import (  # noqa: F401  (the names a user of `ops` expects here)
@@ -32,9 +30,9 @@ from .backend import backend, constant, device_of
 IGNORE_INDEX = -1
 
 
-def _expect(ok: bool, message: Callable[[], str]) -> None:
+def _expect(ok: bool, message: str) -> None:
     if not ok:
-        raise ValueError(message())  # made only when needed: formatting is slower than looking
+        raise ValueError(message)
 
 
 def _rows(x):
@@ -63,7 +61,7 @@ def matmul(a, b):
     """a @ b. Matrices (M, K), (K, N) on any device; on cpu also stacks of matrices."""
     _expect(
         len(a.shape) > 1 and len(b.shape) > 1 and a.shape[-1] == b.shape[-2],
-        lambda: f"matmul: a is {tuple(a.shape)}, b is {tuple(b.shape)}; need (M, K) and (K, N)",
+        f"matmul: a is {tuple(a.shape)}, b is {tuple(b.shape)}; need (M, K) and (K, N)",
     )
     k = backend(a)
     if len(a.shape) == len(b.shape) == 2:
@@ -81,23 +79,16 @@ def linear(x, weight, bias=None, activation=None):
 
     activation: None or "gelu".
     """
-    _expect(
-        activation in (None, "gelu"),
-        lambda: f"linear: activation {activation!r}, not None or 'gelu'",
-    )
+    _expect(activation in (None, "gelu"), f"linear: activation {activation!r}, not None or 'gelu'")
     _expect(
         len(weight.shape) == 2 and x.shape[-1] == weight.shape[1],
-        lambda: (
-            f"linear: x is {tuple(x.shape)}, weight is {tuple(weight.shape)}; "
-            "inner sizes must agree, weights are stored (out, in)"
-        ),
+        f"linear: x is {tuple(x.shape)}, weight is {tuple(weight.shape)}; "
+        "inner sizes must agree, weights are stored (out, in)",
     )
     _expect(
         bias is None or tuple(bias.shape) == (weight.shape[0],),
-        lambda: (
-            f"linear: bias must be ({weight.shape[0]},) like the rows of weight, "
-            f"got {tuple(getattr(bias, 'shape', ()))}"
-        ),
+        f"linear: bias must be ({weight.shape[0]},) like the rows of weight, "
+        f"got {tuple(getattr(bias, 'shape', ()))}",
     )
     k, rows, shape = backend(x), _rows(x), tuple(x.shape)
     y, pre = k.linear_forward(rows, weight, bias, activation)
@@ -130,7 +121,7 @@ def dropout(x, rate, seed=0, layer=0):
 
     The same seed, layer and state[DROPOUT] of the device give the same elements everywhere.
     """
-    _expect(0 <= rate < 1, lambda: f"dropout: rate is {rate}, must be in [0, 1)")
+    _expect(0 <= rate < 1, f"dropout: rate is {rate}, must be in [0, 1)")
     k, state = backend(x), device_of(x).state
     return k.dropout(x, state, seed, layer, rate), lambda dy: k.dropout(
         dy, state, seed, layer, rate
@@ -172,10 +163,8 @@ def _check_norm(name, x, weight, bias):
     c = x.shape[-1]
     _expect(
         tuple(weight.shape) == tuple(bias.shape) == (c,),
-        lambda: (
-            f"{name}: x is {tuple(x.shape)}, weight and bias must be ({c},), "
-            f"got {tuple(weight.shape)} and {tuple(bias.shape)}"
-        ),
+        f"{name}: x is {tuple(x.shape)}, weight and bias must be ({c},), "
+        f"got {tuple(weight.shape)} and {tuple(bias.shape)}",
     )
 
 
@@ -199,7 +188,7 @@ def residual_layernorm(x, delta, weight, bias, eps=1e-5):
     _check_norm("residual_layernorm", x, weight, bias)
     _expect(
         tuple(x.shape) == tuple(delta.shape),
-        lambda: f"residual_layernorm: x is {tuple(x.shape)}, delta is {tuple(delta.shape)}",
+        f"residual_layernorm: x is {tuple(x.shape)}, delta is {tuple(delta.shape)}",
     )
     k, shape = backend(x), tuple(x.shape)
     residual, y, *saved = k.residual_layernorm_forward(_rows(x), _rows(delta), weight, bias, eps)
@@ -225,7 +214,7 @@ def attention(qkv):
     """Causal attention of packed queries, keys and values (B, T, 3, H, D): (B, T, H, D)."""
     _expect(
         len(qkv.shape) == 5 and qkv.shape[2] == 3,
-        lambda: f"attention: qkv is {tuple(qkv.shape)}, need (B, T, 3, H, D)",
+        f"attention: qkv is {tuple(qkv.shape)}, need (B, T, 3, H, D)",
     )
     k = backend(qkv)
     out, lse = k.attention_forward(qkv)
@@ -265,10 +254,8 @@ def cross_entropy(logits, targets, ignore_index: int = IGNORE_INDEX, overwrite: 
     targets = targets.data if isinstance(targets, Tensor) else targets
     _expect(
         tuple(logits.shape[:-1]) == tuple(targets.shape),
-        lambda: (
-            f"cross_entropy: logits are {logits.shape}, targets {tuple(targets.shape)}; "
-            "need (..., V) and (...)"
-        ),
+        f"cross_entropy: logits are {logits.shape}, targets {tuple(targets.shape)}; "
+        "need (..., V) and (...)",
     )
     _check_range("cross_entropy", targets, logits.shape[-1], ignore_index)
     logits, targets = reshape(logits, -1, logits.shape[-1]), targets.reshape(-1)

@@ -8,8 +8,8 @@ wants one of the cores; and they go on spinning for a while after it, on a core 
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextvars import copy_context
-from functools import cache
+from contextvars import ContextVar, copy_context
+from functools import cache, partial
 from math import prod
 from queue import SimpleQueue
 
@@ -22,7 +22,8 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 BLOCK = 1 << 18  # elements a block, at most: 1 MiB in f32
 WORTH_SHARING = 1 << 16  # elements (or multiply-adds by 32) that pay for waking another thread
 
-_local, _local_cores = threading.local(), threading.local()
+_local = threading.local()
+_cores: ContextVar[range | None] = ContextVar("cores", default=None)  # None: all
 empty = device("cpu").empty
 
 
@@ -43,16 +44,16 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
             work(0, count)
         return
     spans = [own[len(own) * i // shares : len(own) * (i + 1) // shares] for i in range(shares)]
-    ends = [count * i // shares for i in range(shares + 1)]
-    ended = SimpleQueue()
+    calls, ended = [], SimpleQueue()
+    for i, span in enumerate(spans):
+        context = copy_context()  # np.errstate among others
+        context.run(_cores.set, span)
+        calls.append(partial(context.run, work, count * i // shares, count * (i + 1) // shares))
     with _one_blas_thread:
-        for i in range(1, shares):
-            context = copy_context()  # np.errstate among others
-            _worker(spans[i].start).put(
-                (spans[i], context.run, (work, ends[i], ends[i + 1]), ended)
-            )
+        for span, call in zip(spans[1:], calls[1:], strict=True):
+            _worker(span.start).put((call, ended))
         try:
-            _on_cores(spans[0], work, (ends[0], ends[1]))
+            calls[0]()
         finally:
             errors = [ended.get() for _ in range(1, shares)]  # waits
     for error in errors:
@@ -61,16 +62,8 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
 
 
 def cores() -> range:
-    """The cores that this thread may share work among: all, or inside a share those of it."""
-    return getattr(_local_cores, "span", None) or range(CORES)
-
-
-def _on_cores(span: range, work: Callable, arguments: tuple) -> None:
-    before, _local_cores.span = getattr(_local_cores, "span", None), span
-    try:
-        work(*arguments)
-    finally:
-        _local_cores.span = before
+    """The cores that work may be shared among: all, or inside a share those that it has."""
+    return _cores.get() or range(CORES)
 
 
 def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -> None:
@@ -126,14 +119,14 @@ def _worker(_: int) -> SimpleQueue:
 
 def _serve(tasks: SimpleQueue) -> None:
     while True:
-        span, work, arguments, ended = tasks.get()
+        call, ended = tasks.get()
         try:
-            _on_cores(span, work, arguments)
+            call()
         except BaseException as error:  # handed to the thread that waits, which raises it
             ended.put(error)
         else:
             ended.put(None)
-        del work, arguments, ended  # or the arrays in them would live until the next task
+        del call, ended  # or the arrays in them would live until the next task
 
 
 class _OneBlasThread:

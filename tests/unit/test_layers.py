@@ -19,11 +19,11 @@ LAYERS = {
     0: ["array", "errors", "kernels", "cuda", "devices.*", "sim.*"],
     1: ["reference", "reference_update", "launchers.*", "backend", "profile"],
     2: ["anomaly", "autograd", "tensor", "array_ops", "ops", "gradcheck"],
-    3: ["nn", "gpt", "optim", "parallel"],
+    3: ["nn", "gpt", "optim"],
     4: [
         "bench", "bpe", "cache", "checkpoint", "cli", "corpora", "data", "documents", "export",
-        "feed", "files", "generate", "presets", "report", "run", "tokenizer", "tokenizer_json",
-        "train", "torch_referee", "__init__", "__main__",
+        "feed", "files", "generate", "parallel", "presets", "report", "run", "tokenizer",
+        "tokenizer_json", "train", "torch_referee", "__init__", "__main__",
     ],
     5: ["course.*", "extras.*"],
 }  # fmt: skip
