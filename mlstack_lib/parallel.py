@@ -16,8 +16,10 @@ from .launchers.cpu_blocks import cores, in_blocks, in_shares
 from .ops import IGNORE_INDEX
 from .optim import FlatOptimizer, view
 
-PARTS = 4  # at most: between the operations Python runs one thread at a time; 0.1 of a part's time
-WORTH_DIVIDING = 1 << 26  # multiply-adds of a forward pass; below, Python's part is too large
+# Between the operations Python runs one thread at a time, about 5 ms for each part of preset
+# `laptop`, which has four times as much work as the least that is divided.
+PARTS = 4  # at most
+WORTH_DIVIDING = 1 << 27  # multiply-adds of a forward pass
 
 
 class DataParallel:

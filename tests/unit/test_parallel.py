@@ -133,7 +133,7 @@ def test_each_part_has_a_thread_and_a_small_model_or_one_with_dropout_has_one(mo
     with_dropout = GPTConfig(**{**vars(SHAPE), "dropout": 0.1})
     assert threads_of(SHAPE, *batch(4)) == 2
     assert threads_of(with_dropout, *batch(4)) == 1
-    monkeypatch.setattr(parallel, "WORTH_DIVIDING", 1 << 26)
+    monkeypatch.setattr(parallel, "WORTH_DIVIDING", 1 << 27)
     assert threads_of(SHAPE, *batch(4)) == 1
 
 
