@@ -21,6 +21,7 @@ from .corpora import load_corpus
 from .devices import device
 from .gpt import GPT
 from .optim import AdamW
+from .parallel import DataParallel
 from .presets import preset
 from .tokenizer import Tokenizer
 
@@ -98,14 +99,12 @@ def _our_step(idx, targets) -> tuple[str, Callable]:
     def make(shape):
         model = GPT(shape, rng=np.random.default_rng(0))
         optimizer, cpu = AdamW(model, max_norm=1.0), device("cpu")
+        parallel = DataParallel(model, optimizer)
 
         def step():
             optimizer.zero_grad()
             with cpu.step("micro-batch"):
-                loss = model.loss(idx, targets)
-                loss.backward()
-                value = loss.item()
-                del loss
+                value = parallel.backward(idx, targets).item()
             with cpu.step("update"):
                 optimizer.step()
             return value

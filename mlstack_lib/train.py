@@ -16,13 +16,14 @@ from . import checkpoint
 from .anomaly import detect_anomaly
 from .array import Slot
 from .autograd import no_grad
-from .backend import backend, constant
+from .backend import backend
 from .checkpoint import Checkpoint
 from .corpora import Corpus, load_corpus
 from .data import IGNORE, BatchSampler, Tokens, prepare, validation_windows
 from .errors import BadInput, CouldNotFinish
 from .feed import Feed
 from .optim import AdamW, view
+from .parallel import DataParallel
 from .presets import TrainConfig
 from .run import Run, make_tokenizer, refuse_occupied
 
@@ -84,6 +85,7 @@ class Trainer:
             weight_decay=c.weight_decay,
             max_norm=c.max_norm,
         )
+        self.parallel = DataParallel(self.model, self.optimizer)
         self.device = self.optimizer.device
         self.device.forget_steps()
         order = np.random.default_rng([c.seed, 1])
@@ -210,9 +212,8 @@ class Trainer:
         for part in range(parts):
             with device.step(("micro-batch", part > 0)):
                 idx, targets, order = k.take_batch(tables, device.state)
-                loss = self.model.loss(idx, targets, order)
-                loss.backward(None if parts == 1 else constant(loss.data, 1 / parts))
-                k.record(loss.data, losses, device.state, Slot.BATCH)
+                loss = self.parallel.backward(idx, targets, order, share=1 / parts)
+                k.record(loss, losses, device.state, Slot.BATCH)
                 del loss
         with device.step("update"):
             self.optimizer.update()

@@ -20,6 +20,7 @@ class Pool:
         self.buffers: list[Any] = []
         self._allocate = allocate
         self._free: dict[int, list[int]] = {}
+        self._lent: dict[int, weakref.ref] = {}
 
     def lend(self, nbytes: int, wrap: Callable[[Any], Any]) -> Any:
         """Return wrap(buffer) of a buffer that nothing else uses, until that object is gone."""
@@ -29,7 +30,7 @@ class Pool:
             self.buffers.append(self._allocate(nbytes))
         index = heapq.heappop(free)
         lent = wrap(self.buffers[index])
-        weakref.finalize(lent, heapq.heappush, free, index).atexit = False
+        self._lent[index] = weakref.ref(lent, lambda _: heapq.heappush(free, index))
         return lent
 
 

@@ -1,5 +1,6 @@
 """The processor: arrays are NumPy arrays, kernels are NumPy functions, nothing is transferred."""
 
+import threading
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from math import prod
@@ -10,6 +11,13 @@ from ..array import STATE_SIZE
 from .buffers import Steps
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+class _OfThread(threading.local):
+    """What belongs to the thread that looks at it."""
+
+    def __init__(self):
+        self.steps = Steps(_aligned)
 
 
 class Device:
@@ -24,16 +32,21 @@ class Device:
         self.transfers = 0
         self.launches = 0
         self.state = np.zeros(STATE_SIZE, np.float32)
-        self._steps = Steps(_aligned)
+        self._own = _OfThread()
+
+    @property
+    def _steps(self) -> Steps:
+        return self._own.steps
 
     def empty(self, shape: tuple[int, ...], dtype) -> np.ndarray:
         """Return an array of unset values; inside a `step`, out of that step's buffers."""
-        if not self._steps.open:
+        steps = self._steps
+        if not steps.open:
             return np.empty(shape, dtype)
         dtype, count = np.dtype(dtype), prod(shape)
         # The array's base is a memoryview, not an array: NumPy makes every view of it keep the
         # array itself alive, so its end is the end of all of them.
-        return self._steps.lend(
+        return steps.lend(
             shape, dtype, lambda buffer: np.frombuffer(buffer, dtype, count=count)
         ).reshape(shape)
 
@@ -64,7 +77,8 @@ class Device:
 
         Every step of one `key` must ask for the same arrays in the same order: that is what lets
         other devices replay it. RuntimeError says where a step differs from the first. A buffer
-        is handed out again once nothing refers to its array any more.
+        is handed out again once nothing refers to its array any more. Each thread has steps and
+        buffers of its own.
         """
         return self._steps.step(key)
 
@@ -77,7 +91,7 @@ class Device:
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers, for a program that begins another kind of run."""
-        self._steps.forget()
+        self._own = _OfThread()  # those of all threads
 
 
 def _aligned(nbytes: int) -> memoryview:

@@ -87,17 +87,16 @@ def residual_layernorm_backward(
     sums = np.empty((2, -(-n // block_height(n, c)), c), dy.dtype)
 
     def work(i, a, b):
-        ones = np.ones(b - a, dy.dtype)
-        xhat, g = (scratch(f"layernorm {s}", (b - a, c), dy.dtype) for s in ("xhat", "g"))
-        np.subtract(residual[a:b], mean[a:b, None], out=xhat)
-        xhat *= rstd[a:b, None]
-        np.multiply(dy[a:b], xhat, out=g)
-        np.matmul(ones, g, out=sums[0, i])
-        np.matmul(ones, dy[a:b], out=sums[1, i])
-        xhat *= (g @ weight / c)[:, None]  # xhat * mean_C(dy * weight * xhat)
+        centred, g = (scratch(f"layernorm {s}", (b - a, c), dy.dtype) for s in ("centred", "g"))
+        np.subtract(residual[a:b], mean[a:b, None], out=centred)  # xhat is this times rstd
+        np.multiply(dy[a:b], centred, out=g)
+        np.matmul(rstd[a:b], g, out=sums[0, i])
+        np.matmul(np.ones(b - a, dy.dtype), dy[a:b], out=sums[1, i])
+        mean_gx = (g @ weight) * (rstd[a:b] / c)  # mean_C(dy * weight * xhat)
+        centred *= (mean_gx * rstd[a:b])[:, None]
         np.multiply(dy[a:b], weight, out=g)
         g -= (dy[a:b] @ weight / c)[:, None]
-        g -= xhat
+        g -= centred
         np.multiply(g, rstd[a:b, None], out=dx[a:b])
         if dresidual is not None:
             dx[a:b] += dresidual[a:b]
@@ -153,20 +152,18 @@ def adamw(params, grads, m, v, state, n_decay, beta1, beta2, eps, weight_decay):
     )
 
     def work(_, a, b):
-        g, t = (scratch(f"adamw {s}", (b - a,), params.dtype) for s in "gt")
-        np.multiply(grads[a:b], clip, out=g)
-        np.multiply(g, g, out=t)
-        t *= 1 - beta2
+        t = scratch("adamw", (b - a,), params.dtype)
+        np.multiply(grads[a:b], clip * (1 - beta1), out=t)
+        m[a:b] *= beta1
+        m[a:b] += t
+        np.multiply(grads[a:b], clip * sqrt(1 - beta2), out=t)
+        t *= t
         v[a:b] *= beta2
         v[a:b] += t
-        g *= 1 - beta1
-        m[a:b] *= beta1
-        m[a:b] += g
         np.sqrt(v[a:b], out=t)
-        t *= 1 / sqrt(correction2)
-        t += eps
+        t += eps * sqrt(correction2)
         np.divide(m[a:b], t, out=t)
-        t *= lr / correction1
+        t *= lr * sqrt(correction2) / correction1
         params[a : min(b, max(a, n_decay))] *= 1 - lr * weight_decay
         params[a:b] -= t
 

@@ -43,7 +43,7 @@ def attention_backward(dout, qkv, out, lse):
     def work(group, heads):
         q, k, v = _heads_first(qkv[group, :, :, heads])
         q = np.multiply(q, 1 / sqrt(d), out=_like(q, t, "q"))
-        dq, dk, dv = (_like(q, t, name) for name in ("dq", "dk", "dv"))
+        dq, (into, dk, dv) = _like(q, t, "dq"), _heads_first(dqkv[group, :, :, heads])
         do = dout[group, :, heads].swapaxes(1, 2)
         delta = np.einsum("bthd,bthd->bht", dout[group, :, heads], out[group, :, heads])
         for start, stop in reversed(_query_blocks(t)):
@@ -55,9 +55,7 @@ def attention_backward(dout, qkv, out, lse):
             _add_transposed_product(p, do[rows], dv[keys], first=stop == t)
             _add_transposed_product(dp, q[rows], dk[keys], first=stop == t)
             np.matmul(dp, k[keys], out=dq[rows])
-        for i, gradient in enumerate((dq, dk, dv)):
-            into = dqkv[group, :, i, heads].swapaxes(1, 2)
-            np.multiply(gradient, 1 / sqrt(d) if i == 0 else 1, out=into)
+        np.multiply(dq, 1 / sqrt(d), out=into)
 
     _by_groups(b, h, t, work)
     return dqkv

@@ -8,7 +8,8 @@ wants one of the cores; and they go on spinning for a while after it, on a core 
 import os
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
+from contextvars import ContextVar, copy_context
+from functools import cache, partial
 from math import prod
 from queue import SimpleQueue
 
@@ -22,6 +23,7 @@ BLOCK = 1 << 18  # elements a block, at most: 1 MiB in f32
 WORTH_SHARING = 1 << 16  # elements (or multiply-adds by 32) that pay for waking another thread
 
 _local = threading.local()
+_cores: ContextVar[range | None] = ContextVar("cores", default=None)  # None: all
 empty = device("cpu").empty
 
 
@@ -32,21 +34,36 @@ def in_shares(count: int, cost: int, work: Callable[[int, int], None]) -> None:
     """Call work(start, stop) for shares of range(count), one for each core, at the same time.
 
     cost: about how many elements the whole work goes over. An exception of any share is raised
-    once all have ended.
+    once all have ended. If there are more cores than shares, each share may share out its own work
+    among several; if there are not, what it calls runs on its core alone.
     """
-    shares = max(min(CORES, count), 1) if cost > WORTH_SHARING else 1
-    ends = [count * i // shares for i in range(shares + 1)]
-    ended = SimpleQueue()
+    own = cores()
+    shares = max(min(len(own), count), 1) if cost > WORTH_SHARING else 1
+    if shares == 1:
+        with _one_blas_thread:
+            work(0, count)
+        return
+    spans = [own[len(own) * i // shares : len(own) * (i + 1) // shares] for i in range(shares)]
+    calls, ended = [], SimpleQueue()
+    for i, span in enumerate(spans):
+        context = copy_context()  # np.errstate among others
+        context.run(_cores.set, span)
+        calls.append(partial(context.run, work, count * i // shares, count * (i + 1) // shares))
     with _one_blas_thread:
-        for i in range(1, shares):
-            _worker(i).put((work, ends[i], ends[i + 1], ended))
+        for span, call in zip(spans[1:], calls[1:], strict=True):
+            _worker(span.start).put((call, ended))
         try:
-            work(ends[0], ends[1])
+            calls[0]()
         finally:
             errors = [ended.get() for _ in range(1, shares)]  # waits
     for error in errors:
         if error is not None:
             raise error
+
+
+def cores() -> range:
+    """The cores that work may be shared among: all, or inside a share those that it has."""
+    return _cores.get() or range(CORES)
 
 
 def in_blocks(rows: int, row_size: int, work: Callable[[int, int, int], None]) -> None:
@@ -102,14 +119,14 @@ def _worker(_: int) -> SimpleQueue:
 
 def _serve(tasks: SimpleQueue) -> None:
     while True:
-        work, start, stop, ended = tasks.get()
+        call, ended = tasks.get()
         try:
-            work(start, stop)
+            call()
         except BaseException as error:  # handed to the thread that waits, which raises it
             ended.put(error)
         else:
             ended.put(None)
-        del work, ended  # or the arrays in them would live until the next task
+        del call, ended  # or the arrays in them would live until the next task
 
 
 class _OneBlasThread:

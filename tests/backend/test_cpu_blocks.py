@@ -122,3 +122,28 @@ def test_scratch_gives_a_thread_its_own_buffer_again_and_others_another():
     thread.join()
     assert not np.shares_memory(mine, others[0])
     assert cpu_blocks.scratch("test", (2, 3), np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize(("all_cores", "shares", "inside"), [(2, 2, 1), (4, 2, 2), (5, 2, 3)])
+def test_a_share_has_cores_of_its_own_and_shares_its_work_among_those_alone(
+    all_cores, shares, inside, monkeypatch
+):
+    monkeypatch.setattr(cpu_blocks, "CORES", all_cores)
+    threads = {}
+
+    def outer(start, _):
+        seen = threads.setdefault(start, set())
+        in_shares(100, 10**9, lambda *_: seen.add(threading.get_ident()))
+
+    in_shares(shares, 10**9, outer)
+    assert len(threads) == shares
+    assert max(len(seen) for seen in threads.values()) == inside
+    assert sum(len(seen) for seen in threads.values()) == all_cores
+    assert len(set().union(*threads.values())) == all_cores
+    assert len(cpu_blocks.cores()) == all_cores
+
+
+def test_a_share_handles_floating_point_errors_as_its_caller_does(monkeypatch):
+    monkeypatch.setattr(cpu_blocks, "CORES", 2)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        in_shares(2, 10**9, lambda start, _: np.ones(2) / np.zeros(2) if start else None)

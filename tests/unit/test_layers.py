@@ -22,8 +22,8 @@ LAYERS = {
     3: ["nn", "gpt", "optim"],
     4: [
         "bench", "bpe", "cache", "checkpoint", "cli", "corpora", "data", "documents", "export",
-        "feed", "files", "generate", "presets", "report", "run", "tokenizer", "tokenizer_json",
-        "train", "torch_referee", "__init__", "__main__",
+        "feed", "files", "generate", "parallel", "presets", "report", "run", "tokenizer",
+        "tokenizer_json", "train", "torch_referee", "__init__", "__main__",
     ],
     5: ["course.*", "extras.*"],
 }  # fmt: skip
