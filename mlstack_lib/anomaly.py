@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .array import Array
+from .backend import backend
+
 _ENGINE = {
     str(Path(__file__).with_name(name))
     for name in ("anomaly.py", "autograd.py", "array_ops.py", "ops.py", "tensor.py")
@@ -20,7 +23,7 @@ def detect_anomaly() -> Iterator[None]:
     """Within the block, the first op whose result is not finite raises FloatingPointError.
 
     The message names the op and the line that called it; for a backward pass, the line that made
-    the op in the forward pass. Slow: every value is looked at. `cpu` only.
+    the op in the forward pass. Slow: every value is looked at, and a count comes to the host.
     """
     _active.append(True)
     try:
@@ -67,6 +70,8 @@ def _check(what: str, inputs: list, results, where: str) -> None:
 
 
 def _not_finite(x) -> int:
+    if isinstance(x, Array) and x.dtype.kind == "f":
+        return int(x.device.download(backend(x).count_nonfinite(x)))
     if isinstance(x, np.ndarray) and x.dtype.kind in "fV":
         return int(x.size - np.isfinite(x).sum())
     return 0

@@ -14,6 +14,11 @@ def squared_norm(x):
     return np.asarray((x * x).sum(), x.dtype)
 
 
+def count_nonfinite(x):
+    """How many elements are NaN or infinite: (); in f32 exact up to 2**24."""
+    return np.asarray(x.size - np.isfinite(x).sum(), x.dtype)
+
+
 def clip_coefficient(norm2, state, max_norm):
     """Write GRAD_NORM = sqrt(norm2) and CLIP = min(1, max_norm / (GRAD_NORM + 1e-6)) into state.
 

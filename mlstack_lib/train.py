@@ -226,11 +226,10 @@ class Trainer:
         None was made since, so the weights still are what they were before it.
         """
         parts = self.config.accumulate
-        self._set_state(DROPOUT=(self.step + row) * parts)
         self.optimizer.zero_grad()
         for part in range(row * parts, (row + 1) * parts):
-            idx, targets, order = (table[part] for table in batches)
-            self.device.state[Slot.DROPOUT] += 1
+            idx, targets, order = (self.device.upload(table[part]) for table in batches)
+            self._set_state(DROPOUT=self.step * parts + part + 1)
             self.model.loss(idx, targets, order).backward()
 
     def _explain(self, when: str, repeat: Callable[[], object]) -> NoReturn:

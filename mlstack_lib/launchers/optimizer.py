@@ -6,9 +6,17 @@ NORM_BLOCKS = 264
 
 
 def squared_norm(x):
+    return _sum_of_parts("squared_norm", x)
+
+
+def count_nonfinite(x):
+    return _sum_of_parts("count_nonfinite", x)
+
+
+def _sum_of_parts(name, x):
     blocks = min(NORM_BLOCKS, ceil_div(x.size, BLOCK))
     parts = empty_like(x, (blocks, 1))
-    x.device.launch("squared_norm", (blocks,), (BLOCK,), [x, parts, x.size], BLOCK=BLOCK)
+    x.device.launch(name, (blocks,), (BLOCK,), [x, parts, x.size], BLOCK=BLOCK)
     return column_sum(parts).reshape(())
 
 

@@ -6,8 +6,19 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from cases import CASES, LARGE, LOGITS, PRODUCTS, Random, adamw, attention_gradient
-from conformance import (
+
+from mlstack_lib.array import Slot
+from mlstack_lib.backend import ON_CPU, OPERATIONS
+from mlstack_lib.conformance.cases import (
+    CASES,
+    LARGE,
+    LOGITS,
+    PRODUCTS,
+    Random,
+    adamw,
+    attention_gradient,
+)
+from mlstack_lib.conformance.comparing import (
     call,
     cast,
     check_close,
@@ -18,9 +29,6 @@ from conformance import (
     op_of,
     tolerances,
 )
-
-from mlstack_lib.array import Slot
-from mlstack_lib.backend import ON_CPU, OPERATIONS
 from mlstack_lib.devices import device
 from mlstack_lib.launchers import cpu, cpu_attention, cpu_blocks
 

@@ -5,26 +5,32 @@ that nobody wrote fails here too. Its device memory begins as NaN.
 """
 
 import inspect
-import zlib
+import re
 
 import numpy as np
 import pytest
-from cases import CASES, LARGE, LOGITS, ROWS, TOKENS, Random
-from conformance import call, cast, check_close, check_unchanged, map_arrays, op_of, tolerances
 
 import mlstack_lib as ml
-from mlstack_lib import cli, kernels, sim
-from mlstack_lib.array import Array, Slot
+from mlstack_lib import cli, kernels, sim, train
+from mlstack_lib.array import Slot
 from mlstack_lib.backend import ELSEWHERE, OPERATIONS
+from mlstack_lib.conformance.cases import CASES, LARGE, LOGITS, ROWS, TOKENS
+from mlstack_lib.conformance.comparing import Mismatch, op_of
+from mlstack_lib.conformance.running import (
+    LABELS,
+    Trial,
+    check,
+    launches_of,
+    trials,
+    trials_by_kernel,
+)
 from mlstack_lib.devices import device
+from mlstack_lib.errors import CouldNotFinish
 from mlstack_lib.optim import AdamW
 from mlstack_lib.presets import preset
 
 NAMES = ["cuda-sim", "cuda"]
 DEVICES = [name for name in NAMES if device(name).missing() is None]
-LABELS = [label for label in CASES if op_of(label) in ELSEWHERE]
-AT_SIZES = [(label, size) for label in LABELS for size in CASES[label].sizes]
-GRADIENTS = [(label, CASES[label].sizes[-1]) for label in LABELS if CASES[label].gradients]
 # sizes of several blocks, as far as the simulator has them done in a second or so
 SEVERAL_BLOCKS = {**LARGE, ROWS: (301, 131), TOKENS: (3, 101, 97, 203), LOGITS: (31, 1009)}
 
@@ -48,38 +54,6 @@ def dev(request):
     found = device(request.param)
     yield found
     found.forget_steps()
-
-
-def arguments_of(label, size):
-    return cast(
-        CASES[label].make(Random(zlib.crc32(f"{label} {size}".encode())), *size), np.float32
-    )
-
-
-def on(dev, value):
-    return map_arrays(dev.upload, value)
-
-
-def host(dev, values) -> list:
-    return [dev.download(v) if isinstance(v, Array) else v for v in values]
-
-
-def down(dev, value):
-    """Arrays of a device in a dict or tuple, as NumPy arrays."""
-    if isinstance(value, dict):
-        return {name: down(dev, item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(down(dev, item) for item in value)
-    return dev.download(value) if isinstance(value, Array) else value
-
-
-def check(dev, label, size, gradients=None, accumulate=False):
-    case, op, arguments = CASES[label], op_of(label), arguments_of(label, size)
-    want, allowed = tolerances(OPERATIONS[op], case, arguments, gradients, accumulate)
-    given, out = on(dev, arguments), None if gradients is None else on(dev, gradients)
-    got = call(ELSEWHERE[op], case, given, out, accumulate)
-    check_close(host(dev, got), want, allowed, np.float32)
-    check_unchanged(case, arguments, down(dev, given))
 
 
 # ---- what there is ----
@@ -112,33 +86,15 @@ def test_the_slots_in_the_kernels_common_part_are_those_of_the_step_state():
 # ---- conformance ----
 
 
-@pytest.mark.parametrize(("label", "size"), AT_SIZES)
-def test_a_launcher_gives_what_the_reference_gives(dev, label, size):
-    check(dev, label, size)
-
-
-@pytest.mark.parametrize("accumulate", [False, True])
-@pytest.mark.parametrize(("label", "size"), GRADIENTS)
-def test_a_launcher_writes_gradients_into_out(dev, label, size, accumulate):
-    shapes = CASES[label].gradients(arguments_of(label, size))
-    fill = Random(5) if accumulate else lambda *shape: np.full(shape, np.nan)
-    before = tuple(np.asarray(fill(*shape), np.float32) for shape in shapes)
-    check(dev, label, size, before, accumulate)
+@pytest.mark.parametrize("trial", trials(), ids=str)
+def test_a_launcher_gives_what_the_reference_gives(dev, trial):
+    check(dev, trial)
 
 
 @pytest.mark.parametrize("label", [name for name in LABELS if CASES[name].sizes in SEVERAL_BLOCKS])
 def test_a_launcher_gives_what_the_reference_gives_in_several_blocks(dev, label):
-    check(dev, label, SEVERAL_BLOCKS[CASES[label].sizes])
-
-
-def test_a_long_weight_gradient_is_split_and_summed(dev):
-    rng = np.random.default_rng(0)
-    a, b = (rng.standard_normal((2100, n)).astype(np.float32) for n in (33, 65))
-    got = dev.download(ELSEWHERE["matmul_tn"](dev.upload(a), dev.upload(b)))
-    want = a.astype(np.float64).T @ b.astype(np.float64)
-    # a sum of k numbers in any order is off by at most k half ulps of the sum of their sizes
-    allowed = 2100 * 2.0**-24 * (np.abs(a).T.astype(np.float64) @ np.abs(b))
-    assert (np.abs(got - want) <= allowed).all()
+    with sim.config(timeout=100):  # the simulator needs seconds, on a busy machine more
+        check(dev, Trial(label, SEVERAL_BLOCKS[CASES[label].sizes]))
 
 
 def test_every_kernel_of_the_package_is_launched_by_these_cases(dev, monkeypatch):
@@ -150,8 +106,36 @@ def test_every_kernel_of_the_package_is_launched_by_these_cases(dev, monkeypatch
 
     monkeypatch.setattr(dev, "launch", note)
     for label in LABELS:
-        check(dev, label, CASES[label].sizes[0])
+        check(dev, Trial(label, CASES[label].sizes[0]))
     assert launched == {path.stem for path in kernels.PACKAGED.glob("*.cu")}
+
+
+def test_the_trials_of_a_kernel_are_known_without_a_device(dev, monkeypatch):
+    launched, real = [], dev.launch
+
+    def note(name, *args, **kwargs):
+        launched.append(name)
+        real(name, *args, **kwargs)
+
+    monkeypatch.setattr(dev, "launch", note)
+    trial = Trial("attention_backward", (2, 31, 3, 32))
+    check(dev, trial)
+    assert [launch.name for launch in launches_of(trial)] == launched
+    assert all(trial in trials_by_kernel()[name] for name in launched)
+    assert set(trials_by_kernel()) == {path.stem for path in kernels.PACKAGED.glob("*.cu")}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("y[i + 1] = 0;", "after an array's last"), ("y[-1] = 0;", "before an array's first")],
+)
+def test_a_write_beyond_an_array_is_seen_where_the_device_does_not_check(tmp_path, line, message):
+    text = (kernels.PACKAGED / "add.cu").read_text(encoding="utf-8")
+    (tmp_path / "add.cu").write_text(text.replace("y[i] =", f"{line} y[i] ="))
+    unchecked = sim.config(check=False, workers=1)
+    with kernels.folder_first(tmp_path), unchecked, pytest.raises(Mismatch, match=message):
+        check(device("cuda-sim"), Trial("add", (1, 1)))
+    assert not {"empty", "upload"} & set(vars(device("cuda-sim")))
 
 
 def test_an_array_of_another_dtype_is_refused(dev):
@@ -240,3 +224,14 @@ def test_a_run_of_the_command_line_trains_saves_and_writes_text(dev, text_file, 
             cli.main(["generate", str(tmp_path / "run"), "--prompt", "the", "--tokens", "9"]) == 0
         )
     assert capfd.readouterr().out.startswith("the")
+
+
+def test_a_run_whose_numbers_overflow_stops_with_the_op_that_made_the_first(dev, small, tmp_path):
+    recipe = small(device=dev.name, lr=1e30, warmup=0, save_every=1, accumulate=2)
+    with sim.config(check=False), pytest.raises(CouldNotFinish) as caught:
+        train.start(recipe, tmp_path / "run").train()
+    assert re.match(
+        r"training stopped at update 2: linear \(forward\): \d+ of \d+ values are NaN or infinite; "
+        r"all its inputs are finite; nn.py:\d+: .*; the last checkpoint is .*step-0000001",
+        str(caught.value),
+    )

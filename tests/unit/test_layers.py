@@ -25,7 +25,7 @@ LAYERS = {
         "feed", "files", "generate", "parallel", "presets", "report", "run", "tokenizer",
         "tokenizer_json", "train", "torch_referee", "__init__", "__main__",
     ],
-    5: ["course.*", "extras.*"],
+    5: ["conformance.*", "course.*", "extras.*"],
 }  # fmt: skip
 # Imports that point up on purpose: (importing module, imported module).
 UPWARD = {("cli", "course"), ("cli", "course.commands"), ("cli", "course.doctor")}

@@ -1,4 +1,4 @@
-"""Random arguments for every function of the reference, for the conformance tests of all devices.
+"""Random arguments for every function of the reference, the same for all devices.
 
 Whoever runs a case rounds its float arguments to f32, and gives that same number to every version.
 """
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlstack_lib import reference
-from mlstack_lib.array import STATE_SIZE, Slot
+from .. import reference
+from ..array import STATE_SIZE, Slot
 
 ROWS = ((1, 1), (1, 97), (2, 31), (31, 2), (32, 33), (33, 32), (97, 1), (97, 33))  # N, C
 PRODUCTS = ((1, 1, 1), (2, 31, 33), (31, 97, 2), (32, 1, 97), (33, 32, 31), (97, 33, 32))
@@ -152,6 +152,18 @@ def adamw(r, n, decay=0.3):
     return update(r, n, decay) | {"v": r(n) ** 2} | constants
 
 
+def product_term_by_term(a, b):
+    """reference.matmul_tn, every sum taken one term after the other."""
+    return np.cumsum(a[:, :, None] * b[:, None, :], axis=0, dtype=a.dtype)[-1]
+
+
+def some_not_finite(r, *shape):
+    x = r(*shape)
+    for start, value in enumerate((np.nan, np.inf, -np.inf)):
+        x.reshape(-1)[start :: 5 + start] = value
+    return x
+
+
 def of_weight(args):
     return [args["weight"].shape] * 2
 
@@ -178,6 +190,12 @@ CASES = {
         PRODUCTS,
         lambda r, m, k, n: {"a": r(k, m), "b": r(k, n)},
         gradients=lambda a: [(a["a"].shape[1], a["b"].shape[1])],
+    ),
+    # a long sum, which kernels share among blocks
+    "matmul_tn: long": Case(
+        ((33, 2100, 65),),
+        lambda r, m, k, n: {"a": r(k, m), "b": r(k, n)},
+        plain=product_term_by_term,
     ),
     "linear_forward": Case(PRODUCTS, linear),
     "linear_forward: gelu": Case(PRODUCTS, lambda r, *s: linear(r, *s, activation="gelu")),
@@ -231,6 +249,7 @@ CASES = {
         },
     ),
     "squared_norm": Case(FLAT, lambda r, n: {"x": r(n)}, plain=lambda x: np.cumsum(x * x)[-1]),
+    "count_nonfinite": Case(FLAT, lambda r, n: {"x": some_not_finite(r, n)}),
     "clip_coefficient": Case(
         ONCE,
         lambda r: {"norm2": np.asarray(r() ** 2 + 4), "state": r.state(HALTED=0), "max_norm": 1.0},

@@ -5,7 +5,7 @@ where the case says that larger ones cancel). The error at one
 input may happen to be nothing, so the largest is taken at that input and four others, each number
 of which is moved by about an ulp: that leaves the task as it is, and rolls the dice of rounding
 anew. The ulps are for numbers that the reference gives exactly and another order of operations
-does not, by four more roundings of half an ulp each.
+does not, by four more roundings of half an ulp each. Whatever is not as it must be raises Mismatch.
 """
 
 import numpy as np
@@ -13,6 +13,16 @@ import numpy as np
 ULP = 2.0**-23  # of a f32 number in [1, 2)
 PAD = 64  # bytes before and after each guarded array
 SENTINEL = 0xFF  # a NaN in every float dtype
+
+
+class Mismatch(AssertionError):
+    """A result that is not what the reference says, or a write where there should be none."""
+
+
+def demand(condition, message: str) -> None:
+    """Raise Mismatch with the message unless the condition holds."""
+    if not condition:
+        raise Mismatch(message)
 
 
 def op_of(label: str) -> str:
@@ -63,8 +73,8 @@ def guarded(arguments, guards: list):
 def check_guards(guards: list) -> None:
     """Raise if a pad was written to."""
     for buffer in guards:
-        assert (buffer[:PAD] == SENTINEL).all(), "written before the array's first element"
-        assert (buffer[-PAD:] == SENTINEL).all(), "written after the array's last element"
+        demand((buffer[:PAD] == SENTINEL).all(), "written before the array's first element")
+        demand((buffer[-PAD:] == SENTINEL).all(), "written after the array's last element")
 
 
 def call(function, case, arguments, gradients=None, accumulate=False) -> list:
@@ -78,7 +88,8 @@ def call(function, case, arguments, gradients=None, accumulate=False) -> list:
         out = gradients if len(gradients) > 1 else gradients[0]
         results = function(**arguments, out=out, accumulate=accumulate)
         last = (results if isinstance(results, tuple) else (results,))[-len(gradients) :]
-        assert all(a is b for a, b in zip(last, gradients, strict=True) if b is not None)
+        same = all(a is b for a, b in zip(last, gradients, strict=True) if b is not None)
+        demand(same, "the gradients that came back are not the arrays of `out`")
     results = results if isinstance(results, tuple) else (results,)
     return [*results, *(arguments[name] for name in case.writes)]
 
@@ -90,7 +101,7 @@ def check_unchanged(case, before: dict, after: dict) -> None:
         map_arrays(lambda x, same=same: same.append(x.tobytes()), (before[name],))
         half = len(same)
         map_arrays(lambda x, same=same: same.append(x.tobytes()), (after[name],))
-        assert same[:half] == same[half:], f"argument {name} was written"
+        demand(same[:half] == same[half:], f"argument {name} was written")
 
 
 def tolerances(function, case, arguments, gradients=None, accumulate=False, dtype=np.float32):
@@ -115,11 +126,14 @@ def tolerances(function, case, arguments, gradients=None, accumulate=False, dtyp
 def largest_error(got, want) -> float:
     """The largest difference of two arrays, NaN if there is one; 0 for None and None."""
     if got is None or want is None:
-        assert got is None, "a result where the reference gives None"
-        assert want is None, "None where the reference gives a result"
+        demand(got is want, f"{_kind(got)} where the reference gives {_kind(want)}")
         return 0.0
     difference = np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))
     return largest(difference)
+
+
+def _kind(x) -> str:
+    return "None" if x is None else "an array"
 
 
 def largest(x) -> float:
@@ -127,20 +141,26 @@ def largest(x) -> float:
     return float(np.max(np.abs(x), initial=0.0))
 
 
-def check_close(got: list, want: list, allowed: list, dtype) -> None:
-    """Raise unless every result has the reference's shape, the dtype, and an error as allowed."""
-    assert len(got) == len(want)
+def check_close(got: list, want: list, allowed: list, dtype) -> list[tuple[float, float]]:
+    """Raise unless every result has the reference's shape, the dtype, and an error as allowed.
+
+    Returns (error, allowed) of each.
+    """
+    demand(len(got) == len(want), f"{len(got)} results, the reference gives {len(want)}")
+    errors = []
     for i, (a, b, tolerance) in enumerate(zip(got, want, allowed, strict=True)):
         error = largest_error(a, b)
+        errors.append((error, tolerance))
         if b is None:
             continue
-        assert np.isfinite(b).all(), f"result {i}: the reference itself is not finite"
-        assert (a.shape, a.dtype) == (b.shape, dtype), f"result {i}: {a.shape} {a.dtype}"
+        demand(np.isfinite(b).all(), f"result {i}: the reference itself is not finite")
+        demand((a.shape, a.dtype) == (b.shape, dtype), f"result {i}: {a.shape} {a.dtype}")
         if not (error <= tolerance):
             wrong = ~(np.abs(a - b) <= tolerance)
             at = tuple(int(x[0]) for x in np.nonzero(np.atleast_1d(wrong)))
-            raise AssertionError(
+            raise Mismatch(
                 f"result {i}: error {error:.3g}, allowed {tolerance:.3g}; {wrong.sum()} of "
                 f"{b.size} wrong, the first at {at}: {np.atleast_1d(a)[at]:.9g}, "
                 f"want {np.atleast_1d(b)[at]:.9g}"
             )
+    return errors

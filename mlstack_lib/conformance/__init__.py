@@ -1,0 +1,1 @@
+"""The proof that a device computes what the reference says: cases, comparison, table."""
