@@ -14,9 +14,9 @@ from ..array import STATE_SIZE, Slot
 ROWS = ((1, 1), (1, 97), (2, 31), (31, 2), (32, 33), (33, 32), (97, 1), (97, 33))  # N, C
 PRODUCTS = ((1, 1, 1), (2, 31, 33), (31, 97, 2), (32, 1, 97), (33, 32, 31), (97, 33, 32))
 TOKENS = ((1, 1, 1, 1), (2, 31, 97, 33), (3, 2, 5, 97), (1, 32, 1009, 2), (2, 33, 31, 1))  # BTVC
-LOGITS = ((1, 1), (1, 97), (2, 31), (31, 2), (33, 1009), (97, 101))  # N, V
+LOGITS = ((1, 1), (1, 97), (2, 31), (31, 2), (301, 3), (33, 1009), (97, 101))  # N, V
 ATTENTION = tuple((2, t, 3, d) for t in (1, 2, 31, 64, 65, 130) for d in (32, 64, 80))  # BTHD
-FLAT = ((1,), (2,), (31,), (32,), (33,), (97,))
+FLAT = ((1,), (2,), (31,), (32,), (33,), (97,), (1000,), (70_001,))
 ONCE = ((),)
 
 # A size of each kind that is more than one block of work, with an odd remainder.
@@ -104,14 +104,17 @@ def residual_norm(r, n, c, dresidual=True):
     return {"dresidual": r(n, c) if dresidual else None, **args}
 
 
-def cross_entropy(r, n, v, ignored=slice(1, None, 3)):
+def cross_entropy(r, n, v, ignored=slice(1, None, 3), factor=4):
     targets = r.whole(v, n)
     targets[ignored] = -1
-    return {"logits": r(n, v) * 4, "targets": targets, "ignore_index": -1}
+    return {"logits": r(n, v) * factor, "targets": targets, "ignore_index": -1}
 
 
-def attention_gradient(r, b, t, h, d):
+def attention_gradient(r, b, t, h, d, apart=0):
+    """apart: queries are moved by it and keys by minus that, so that all scores are far below 0."""
     qkv = r(b, t, 3, h, d)
+    qkv[:, :, 0] += apart
+    qkv[:, :, 1] -= apart
     out, lse = reference.attention_forward(qkv)
     return {"dout": r(b, t, h, d), "qkv": qkv, "out": out, "lse": lse}
 
@@ -141,15 +144,26 @@ def attention_cached(r, b, t, h, d):
     return {"qkv": r(b, t, 3, h, d), "cache": cache, "state": state}
 
 
-def update(r, n, decay):
-    now = {"LEARNING_RATE": 0.01, "CLIP": 0.7, "HALTED": 0}
+def update(r, n, decay, halted=0):
+    now = {"LEARNING_RATE": 0.01, "CLIP": 0.7, "HALTED": halted}
     state = r.state(**now, BIAS_CORRECTION1=0.271, BIAS_CORRECTION2=0.0975)
     return {"params": r(n), "grads": r(n), "m": r(n), "state": state, "n_decay": round(n * decay)}
 
 
-def adamw(r, n, decay=0.3):
+def adamw(r, n, decay=0.3, halted=0):
     constants = {"beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.1}
-    return update(r, n, decay) | {"v": r(n) ** 2} | constants
+    return update(r, n, decay, halted) | {"v": r(n) ** 2} | constants
+
+
+def adamw_small_gradients(r, n):
+    """Gradients of the size of eps: it matters what eps is added to."""
+    arguments = adamw(r, n)
+    small = {name: arguments[name] * 1e-8 for name in ("grads", "m")}
+    return arguments | small | {"v": arguments["v"] * 1e-16}
+
+
+def sgd(r, n, halted=0):
+    return update(r, n, 0.3, halted) | {"momentum": 0.9, "weight_decay": 0.1}
 
 
 def product_term_by_term(a, b):
@@ -225,13 +239,18 @@ CASES = {
         ROWS, lambda r, *s: residual_norm(r, *s, False), (), of_weight
     ),
     "softmax_forward": Case(ROWS, lambda r, *s: {"x": r(*s) * 4}),
+    "softmax_forward: far out": Case(ROWS, lambda r, *s: {"x": r(*s) * 99}),
     "softmax_backward": Case(
         ROWS,
         lambda r, *s: {"dy": r(*s), "y": reference.softmax_forward(r(*s) * 4)},
         terms="dy",
     ),
     "cross_entropy_forward": Case(LOGITS, cross_entropy),
+    "cross_entropy_forward: far out": Case(LOGITS, lambda r, *s: cross_entropy(r, *s, factor=99)),
     "cross_entropy_with_gradient": Case(LOGITS, cross_entropy),
+    "cross_entropy_with_gradient: far out": Case(
+        LOGITS, lambda r, *s: cross_entropy(r, *s, factor=99)
+    ),
     "cross_entropy_with_gradient: all ignored": Case(
         LOGITS, lambda r, *s: cross_entropy(r, *s, ignored=slice(None))
     ),
@@ -240,6 +259,11 @@ CASES = {
         ATTENTION, lambda r, b, t, h, d: {"qkv": r(b, t, 3, h, d) * 9}
     ),
     "attention_backward": Case(ATTENTION, attention_gradient, plain=attention_token_by_token),
+    "attention_backward: scores far below 0": Case(
+        ((2, 31, 3, 64), (1, 65, 2, 64)),
+        lambda r, *s: attention_gradient(r, *s, apart=6),
+        plain=attention_token_by_token,
+    ),
     "attention_cached": Case(ATTENTION, attention_cached, ("cache",)),
     "pcg4d": Case(FLAT, lambda r, n: {key: r.words(n) for key in "abcd"}),
     "dropout": Case(
@@ -257,12 +281,11 @@ CASES = {
     ),
     "adamw": Case(FLAT, adamw, ("params", "m", "v")),
     "adamw: all decay": Case(FLAT, lambda r, n: adamw(r, n, 1.0), ("params", "m", "v")),
+    "adamw: small gradients": Case(FLAT, adamw_small_gradients, ("params", "m", "v")),
+    "adamw: halted": Case(FLAT, lambda r, n: adamw(r, n, halted=1), ("params", "m", "v")),
     "adamw: none decay": Case(FLAT, lambda r, n: adamw(r, n, 0.0), ("params", "m", "v")),
-    "sgd": Case(
-        FLAT,
-        lambda r, n: update(r, n, 0.3) | {"momentum": 0.9, "weight_decay": 0.1},
-        ("params", "m"),
-    ),
+    "sgd": Case(FLAT, sgd, ("params", "m")),
+    "sgd: halted": Case(FLAT, lambda r, n: sgd(r, n, halted=1), ("params", "m")),
     "advance": Case(
         ONCE, lambda r: {"state": r.state(SCHEDULE_ROW=1), "schedule": r(3, 4)}, ("state",)
     ),
