@@ -12,8 +12,10 @@ from typing import NoReturn
 
 import numpy as np
 
-from . import bench, export, report, train
+from . import bench, export, profile, report, train
+from .conformance.overlay import laid_over
 from .course import doctor
+from .devices import device
 from .errors import BadInput, CouldNotFinish, nearest
 from .generate import generate
 from .presets import PRESETS, TrainConfig, preset
@@ -107,6 +109,7 @@ def _add_train_and_generate(command) -> None:
     sub.add_argument("--preset", default="laptop", help=f"the recipe: {', '.join(PRESETS)}")
     sub.add_argument("--out", type=Path, help="the run's folder (default runs/PRESET)")
     sub.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    _add_kernels(sub)
 
     sub = command("generate", _generate, "let a trained model write")
     sub.add_argument("folder", type=Path, metavar="RUN")
@@ -118,6 +121,12 @@ def _add_train_and_generate(command) -> None:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--stop", help="a token to end at (default: the end-of-text token)")
     sub.add_argument("--no-cache", action="store_true", help="compute every window anew")
+    _add_kernels(sub)
+
+
+def _add_kernels(sub) -> None:
+    sub.add_argument("--kernels", type=Path, metavar="DIR",
+                     help="a folder whose kernel files win over the packaged ones")  # fmt: skip
 
 
 def _add_course(command) -> None:
@@ -142,7 +151,7 @@ def _fields(rest: list[str]) -> dict[str, str]:
         name, equals, value = word.removeprefix("--").partition("=")
         name = name.replace("-", "_")
         if not word.startswith("--") or name not in known:
-            hint = nearest(name, [*known, "preset", "out", "resume"])
+            hint = nearest(name, [*known, "preset", "out", "resume", "kernels"])
             raise BadInput(f"train: {word!r} is no option and no field of the recipe{hint}")
         if not equals:
             if not queue:
@@ -161,6 +170,13 @@ def _train(options) -> int:
     if options.resume:
         if options.fields:
             raise BadInput("train: --resume takes the recipe from the run; give no fields with it")
+        recipe = Run.open(folder).config
+    with laid_over(options.kernels, recipe.device):
+        return _run(options, recipe, folder)
+
+
+def _run(options, recipe: TrainConfig, folder: Path) -> int:
+    if options.resume:
         trainer = train.resume(folder)
         print(f"{folder}: going on after update {trainer.step}")
     else:
@@ -180,7 +196,13 @@ def _train(options) -> int:
     print(report.sample(trainer.run, model))
     print(f"the losses as a picture: {report.draw(trainer.run)}")
     print(report.summary(trainer.run))
+    _print_kernels(recipe.device)
     return 0
+
+
+def _print_kernels(name: str) -> None:
+    if name != "cpu":
+        print(profile.table(device(name)))
 
 
 def _generate(options) -> int:
@@ -189,6 +211,14 @@ def _generate(options) -> int:
             got = getattr(options, name)
             raise BadInput(f"--{name} is {got}, must be at least {smallest}")
     run = Run.open(options.folder)
+    with laid_over(options.kernels, run.config.device):
+        _print_text(options, run)
+        if options.kernels:
+            _print_kernels(run.config.device)
+    return 0
+
+
+def _print_text(options, run: Run) -> None:
     model = run.load_model()
     prompt = run.tokenizer.encode(options.prompt, allow_special=True)
     decoder = StreamDecoder(run.tokenizer)
@@ -207,7 +237,6 @@ def _generate(options) -> int:
     for token in tokens:
         print(decoder.push(token), end="", flush=True)
     print(decoder.finish())
-    return 0
 
 
 def _stop_token(tokenizer, text: str | None) -> int | None:

@@ -12,7 +12,8 @@ import numpy as np
 from .. import sim
 from ..array import Array
 from ..backend import ELSEWHERE, OPERATIONS
-from .cases import CASES, Random
+from .arguments import Random
+from .cases import CASES
 from .comparing import (
     call,
     cast,

@@ -12,6 +12,7 @@ class Device(raw_kernels.Device):
     """See raw_kernels.Device."""
 
     name = "cuda"
+    clock = "device events"
 
     def __init__(self):
         super().__init__()
@@ -38,7 +39,21 @@ class Device(raw_kernels.Device):
             except cupy.cuda.memory.OutOfMemoryError as error:
                 raise MemoryError(error) from None
 
-        return raw_kernels.RawKernels(self, cupy, allocate, lambda a: np.uint64(_address(a)))
+        refused = cupy.cuda.compiler.CompileException
+        return raw_kernels.RawKernels(
+            self, cupy, allocate, lambda a: np.uint64(_address(a)), refused
+        )
+
+    def mark(self):
+        """An event on the device's stream."""
+        event = _cupy().cuda.Event()
+        event.record(self._stream)
+        return event
+
+    def between(self, began, ended) -> float:
+        """The seconds from one event to a later one, which is waited for."""
+        ended.synchronize()
+        return _cupy().cuda.get_elapsed_time(began, ended) / 1e3
 
     def _copy_in(self, array: Array, host: np.ndarray) -> None:
         self._copy(_address(array), host.ctypes.data, host.nbytes, "memcpyHostToDevice")

@@ -15,6 +15,7 @@ class Device(raw_kernels.Device):
     """See raw_kernels.Device."""
 
     name = "cuda-sim"
+    clock = "this machine's clock: the simulator's time, which says nothing about a GPU's"
 
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""

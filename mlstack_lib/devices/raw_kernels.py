@@ -1,17 +1,22 @@
 """What devices that run our CUDA C have in common: arrays over buffers, steps, and launches."""
 
+import time
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
 from ..array import STATE_SIZE, Array
-from ..errors import CouldNotFinish
+from ..errors import BadInput, CouldNotFinish
 from .buffers import Steps
+
+MOST_MARKS = 4096  # kept before their times are read
 
 
 class Buffer:
@@ -23,19 +28,31 @@ class Buffer:
         self.memory = memory
 
 
+@dataclass
+class Use:
+    """What the launches of a kernel came to. `timed` of them took `seconds`."""
+
+    file: Path
+    launches: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+
+
 class RawKernels:
     """Arrays and launches through a library with CuPy's names.
 
     library: has `RawKernel`. allocate(nbytes): the library's memory. argument(array): what the
-    library's kernels take for an `Array`.
+    library's kernels take for an `Array`. refused: what it raises for a text that does not compile.
     """
 
-    def __init__(self, device, library, allocate: Callable, argument: Callable):
+    def __init__(self, device, library, allocate: Callable, argument: Callable, refused=()):
         self.device, self.library, self.allocate, self.argument = (
             device, library, allocate, argument,
         )  # fmt: skip
-        self.steps = Steps(allocate)
+        self.steps, self.refused = Steps(allocate), refused
+        self.uses: dict[str, Use] = {}
         self._compiled: dict = {}
+        self._marks: list[tuple[Use, Any, Any]] = []  # of launches whose time is not read yet
 
     def array(self, shape: tuple[int, ...], dtype, own: bool = False) -> Array:
         """An array of unset values; of the step under way, if there is one and not `own`.
@@ -55,8 +72,8 @@ class RawKernels:
             ) from None
         return Array(self.device, buffer, tuple(shape), dtype)
 
-    def kernel(self, name: str, constants: dict):
-        """The compiled kernel. Raises NotImplementedError if there is no file for it.
+    def kernel(self, name: str, constants: dict) -> tuple[Path, Any]:
+        """The file and the compiled kernel. Raises NotImplementedError without a file, BadInput.
 
         A file that was edited is compiled anew; within a step nobody looks.
         """
@@ -66,19 +83,42 @@ class RawKernels:
             version = (file, file.stat().st_mtime_ns)
             if self._compiled.get(wanted, (None,))[0] != version:
                 text = kernels.assemble(name, ".cu", constants)
-                raw = self.library.RawKernel(text, name, options=("-std=c++17",))
-                self._compiled[wanted] = (version, raw)
-        return self._compiled[wanted][1]
+                self._compiled[wanted] = (version, self._compile(file, text))
+        (file, _), raw = self._compiled[wanted]
+        return file, raw
+
+    def _compile(self, file: Path, text: str):
+        try:
+            raw = self.library.RawKernel(text, file.stem, options=("-std=c++17",))
+            raw.compile()
+        except self.refused as error:
+            raise BadInput(f"{file} does not compile: {error}") from None
+        return raw
 
     def launch(self, name, grid, block, args, shared: int, constants: dict) -> None:
         """Launch `name` on arrays and numbers: whole ones as u32, others as f32.
 
         Raises TypeError for an array of another size of element than 4 bytes: the kernels are f32.
         """
-        kernel = self.kernel(name, constants)
+        file, kernel = self.kernel(name, constants)
         if shared > 48 << 10:
             kernel.max_dynamic_shared_size_bytes = shared
-        kernel(grid, block, tuple(self._value(name, arg) for arg in args), shared_mem=shared)
+        values = tuple(self._value(name, arg) for arg in args)
+        use = self.uses.setdefault(name, Use(file))
+        use.file, use.launches = file, use.launches + 1
+        began = self.device.mark() if self.device.timing else None
+        kernel(grid, block, values, shared_mem=shared)
+        if self.device.timing:
+            self._marks.append((use, began, self.device.mark()))
+            if len(self._marks) > MOST_MARKS:
+                self.read_marks()
+
+    def read_marks(self) -> None:
+        """Add the time between the marks to the uses."""
+        for use, began, ended in self._marks:
+            use.seconds += self.device.between(began, ended)
+            use.timed += 1
+        self._marks.clear()
 
     def _value(self, name: str, arg):
         if isinstance(arg, Array):
@@ -98,9 +138,11 @@ class Device:
 
     name = ""
     shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
+    clock = "this machine's clock"
 
     def __init__(self):
         self.transfers = self.launches = 0
+        self.timing = False  # whether launches are timed: profile.timed
 
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
@@ -117,6 +159,14 @@ class Device:
 
     def synchronize(self) -> None:
         """Wait until all work is done."""
+
+    def mark(self) -> Any:
+        """A moment in the device's work."""
+        return time.perf_counter()
+
+    def between(self, began: Any, ended: Any) -> float:
+        """The seconds from one mark to a later one."""
+        return ended - began
 
     @cached_property
     def _kernels(self) -> RawKernels:
@@ -164,10 +214,18 @@ class Device:
         body()
 
     def forget_steps(self) -> None:
-        """Drop all recordings and their buffers."""
+        """Drop all recordings and their buffers, and count uses from nothing again."""
         self._kernels.steps.forget()
+        self._kernels.read_marks()
+        self._kernels.uses.clear()
 
     def launch(self, name, grid, block, args, *, shared: int = 0, **constants) -> None:
-        """Launch kernel `name`; see RawKernels.launch."""
-        self.launches += 1
-        self._kernels.launch(name, grid, block, args, shared, constants)
+        """Launch kernel `name`; see RawKernels.launch. A grid of no blocks is no launch."""
+        if 0 not in grid:
+            self.launches += 1
+            self._kernels.launch(name, grid, block, args, shared, constants)
+
+    def uses(self) -> dict[str, Use]:
+        """What was launched so far, by kernel."""
+        self._kernels.read_marks()
+        return self._kernels.uses

@@ -9,15 +9,8 @@ import pytest
 
 from mlstack_lib.array import Slot
 from mlstack_lib.backend import ON_CPU, OPERATIONS
-from mlstack_lib.conformance.cases import (
-    CASES,
-    LARGE,
-    LOGITS,
-    PRODUCTS,
-    Random,
-    adamw,
-    attention_gradient,
-)
+from mlstack_lib.conformance.arguments import Random, adamw, attention_gradient
+from mlstack_lib.conformance.cases import CASES, LARGE, LOGITS, PRODUCTS
 from mlstack_lib.conformance.comparing import (
     call,
     cast,

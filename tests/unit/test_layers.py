@@ -28,7 +28,12 @@ LAYERS = {
     5: ["conformance.*", "course.*", "extras.*"],
 }  # fmt: skip
 # Imports that point up on purpose: (importing module, imported module).
-UPWARD = {("cli", "course"), ("cli", "course.commands"), ("cli", "course.doctor")}
+UPWARD = {
+    ("cli", "conformance.overlay"),
+    ("cli", "course"),
+    ("cli", "course.commands"),
+    ("cli", "course.doctor"),
+}
 # What may be missing on a machine, and the only modules that may import it.
 OPTIONAL = {
     "cupy": {"devices.cuda", "cuda", "course.ladders", "course.recorded"},
