@@ -13,9 +13,10 @@ from typing import NoReturn
 import numpy as np
 
 from . import bench, export, profile, report, train
+from .conformance import matrix
 from .conformance.overlay import laid_over
 from .course import doctor
-from .devices import device
+from .devices import NAMES, device
 from .errors import BadInput, CouldNotFinish, nearest
 from .generate import generate
 from .presets import PRESETS, TrainConfig, preset
@@ -94,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     text = "run a CUDA C kernel without a GPU, and say what is wrong with it"
     simulation.add_arguments(command("simulate", simulation.simulate, text))
     command("doctor", _doctor, "what this machine has, and what each missing part needs")
+    text = "run every kernel on every device, and compare it with the reference"
+    command("kernels", matrix.command, text).add_argument("--device", choices=NAMES)
     sub = command(
         "bench", _bench, "measure the package on this machine, beside PyTorch if it is there"
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..array import Array
+from ..array import STATE_SIZE, Array
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Launch:
 
 
 class DryDevice:
-    """See devices.cpu for the methods. `launches` is the list of all launches so far."""
+    """See devices.cpu for the methods. `noted` is the list of all launches so far."""
 
     name = "dry"
 
     def __init__(self):
-        self.launches: list[Launch] = []
+        self.launches = 0
+        self.noted: list[Launch] = []
+        self.state = self.empty((STATE_SIZE,), np.float32)
 
     def empty(self, shape: tuple[int, ...], dtype) -> Array:
         """An array of that shape, without memory."""
@@ -34,7 +36,15 @@ class DryDevice:
         """An array of the same shape, without memory."""
         return self.empty(array.shape, array.dtype)
 
+    def write(self, array: Array, values: np.ndarray) -> None:
+        """Nothing, as there is no memory."""
+
+    def download(self, array: Array) -> np.ndarray:
+        """Zeros."""
+        return np.zeros(array.shape, array.dtype)
+
     def launch(self, name, grid, block, args, *, shared: int = 0, **constants) -> None:
         """Note the launch."""
-        noted = Launch(name, tuple(grid), tuple(block), shared, tuple(constants.items()))
-        self.launches.append(noted)
+        self.launches += 1
+        constants = tuple(constants.items())
+        self.noted.append(Launch(name, tuple(grid), tuple(block), shared, constants))

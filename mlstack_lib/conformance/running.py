@@ -73,7 +73,7 @@ def launches_of(trial: Trial) -> tuple[Launch, ...]:
     """The launches that the trial makes, found without a device."""
     dry = DryDevice()
     _call_on(dry, trial, trial.arguments())
-    return tuple(dry.launches)
+    return tuple(dry.noted)
 
 
 @cache

@@ -4,19 +4,13 @@ The second column runs where the package nvidia-cuda-nvrtc is installed; it need
 nvidia-cuda-runtime and nvidia-cuda-cccl as well.
 """
 
-import ctypes
-from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
-
 import pytest
+from nvrtc import Nvrtc
 from sim_cases import CASES
 from sim_kernels import SMALL, text
 
 from mlstack_lib import sim
 from mlstack_lib.kernels import PACKAGED
-
-# As CuPy passes them.
-FLAGS = ["--std=c++17", "-arch=sm_90", "-ftz=true", "--device-as-default-execution-space"]
 
 ACCEPTED = [
     "y[t] = expf(x[t]) + exp(x[t]) + exp2f(x[t]) + rsqrtf(x[t]) + __expf(x[t]);",
@@ -110,46 +104,18 @@ def accepts(code: str) -> bool:
 # ---- NVRTC's column ----
 
 
-def package_folder(package: str, name: str) -> Path | None:
-    """Where a package has a file of that name."""
-    try:
-        found = [file for file in files(package) or [] if file.match(name)]
-    except PackageNotFoundError:
-        return None
-    return Path(found[0].locate()) if found else None
-
-
 @pytest.fixture(scope="session")
 def nvrtc():
     """nvrtc(code) -> (compiles, log)."""
-    library = package_folder("nvidia-cuda-nvrtc", "libnvrtc.so.*")
-    if library is None:
-        pytest.skip("the package nvidia-cuda-nvrtc is not installed")
-    for builtins in library.parent.glob(
-        "libnvrtc-builtins.so.*"
-    ):  # it looks for it by its bare name
-        ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
-    lib = ctypes.CDLL(str(library))
-    header = package_folder("nvidia-cuda-runtime", "include/cuda_fp16.h")
-    folders = [f"-I{header.parent}", f"-I{header.parent / 'cccl'}"] if header else []
+    try:
+        compiler = Nvrtc()
+    except LookupError as error:
+        pytest.skip(str(error))
 
     def compile_(code: str) -> tuple[bool, str]:
-        program, options = (
-            ctypes.c_void_p(),
-            [o.encode() for o in (*FLAGS, *folders, f"-I{PACKAGED}")],
-        )
-        lib.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernel.cu", 0, None, None)
-        status = lib.nvrtcCompileProgram(
-            program, len(options), (ctypes.c_char_p * len(options))(*options)
-        )
-        size = ctypes.c_size_t()
-        lib.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-        log = ctypes.create_string_buffer(size.value)
-        lib.nvrtcGetProgramLog(program, log)
-        lib.nvrtcDestroyProgram(ctypes.byref(program))
-        return status == 0, log.value.decode(errors="replace")
+        return compiler.compile(code, f"-I{PACKAGED}")
 
-    compile_.headers = header is not None
+    compile_.headers = compiler.headers
     return compile_
 
 

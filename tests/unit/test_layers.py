@@ -29,6 +29,8 @@ LAYERS = {
 }  # fmt: skip
 # Imports that point up on purpose: (importing module, imported module).
 UPWARD = {
+    ("cli", "conformance"),
+    ("cli", "conformance.matrix"),
     ("cli", "conformance.overlay"),
     ("cli", "course"),
     ("cli", "course.commands"),

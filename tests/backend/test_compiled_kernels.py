@@ -1,0 +1,107 @@
+"""Every packaged kernel as NVRTC compiles it for a GPU, which need not be there: no spills.
+
+The constants are those of the launches that the conformance cases make, and of training and writing
+with the presets for a GPU, found by a device that only notes them. `-s` prints what each takes.
+"""
+
+import sys
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+import pytest
+from nvrtc import Nvrtc, Usage
+
+import mlstack_lib as ml
+from mlstack_lib import devices, kernels
+from mlstack_lib.conformance.dry import DryDevice, Launch
+from mlstack_lib.conformance.running import launches_of, trials
+from mlstack_lib.generate import generate
+from mlstack_lib.optim import AdamW
+from mlstack_lib.presets import preset
+
+ARCHS = ["sm_80", "sm_90"]
+VOCABULARIES = {"12m": 4096, "shakespeare-char": 65}
+NAMES = sorted(path.stem for path in kernels.PACKAGED.glob("*.cu"))
+SHARED_MOST = {"sm_80": 163 << 10, "sm_90": 227 << 10}  # bytes a block may ask for
+REGISTERS = 65536  # of a multiprocessor
+
+
+@pytest.fixture(scope="session")
+def nvrtc():
+    """NVIDIA's compiler."""
+    try:
+        return Nvrtc()
+    except LookupError as error:
+        pytest.skip(str(error))
+
+
+@cache
+def launches_of_preset(name: str) -> tuple[Launch, ...]:
+    """The launches of a training step, a look at the loss, and two tokens, by a dry run."""
+    module = ModuleType("mlstack_lib.devices.dry")
+    module.Device, names = DryDevice, [*devices.NAMES, "dry"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        patch.setattr(devices, "NAMES", names)
+        dev, recipe = devices.device("dry"), preset(name)
+        dev.noted.clear()
+        shape = recipe.model(VOCABULARIES[name])
+        model = ml.GPT(shape, rng=np.random.default_rng(0), device="dry")
+        optimizer = AdamW(model, max_norm=1.0)
+        idx = dev.upload(np.zeros((recipe.batch, recipe.context), np.int32))
+        order = dev.upload(np.zeros(recipe.batch * recipe.context, np.int32))
+        for _ in range(2):  # the second gradient goes on top of the first
+            model.loss(idx, idx, order=order).backward()
+        optimizer.update()
+        with ml.no_grad():
+            model.eval().loss(idx, idx)
+        list(generate(model, [1, 2], rng=np.random.default_rng(0), tokens=2))
+        return tuple(dev.noted)
+
+
+@cache
+def all_launches() -> list[Launch]:
+    """All launches that the tests know of."""
+    found = [launch for trial in trials() for launch in launches_of(trial)]
+    return found + [launch for name in VOCABULARIES for launch in launches_of_preset(name)]
+
+
+def of_kernel(name: str) -> dict[tuple, Launch]:
+    """By constants, the launch of a kernel that asks for most shared memory."""
+    found: dict[tuple, Launch] = {}
+    for launch in sorted(all_launches(), key=lambda launch: launch.shared):
+        if launch.name == name:
+            found[launch.constants] = launch
+    return found
+
+
+def usage(nvrtc, name: str, constants: tuple, arch: str) -> Usage:
+    return nvrtc.usage(kernels.assemble(name, ".cu", dict(constants)), arch)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kernel_compiles_without_spills_and_its_launches_fit(name, arch, nvrtc, tally):
+    launches = of_kernel(name)
+    assert launches, f"no launch of {name} is known"
+    for constants, launch in launches.items():
+        used = usage(nvrtc, name, constants, arch)
+        values = ", ".join(f"{key} {value}" for key, value in constants)
+        print(
+            f"{arch} {name} ({values}): {used.registers} registers, {used.shared} + "
+            f"{launch.shared} bytes of shared memory, {used.stack} of stack, {used.spilled} spilled"
+        )
+        assert (used.stack, used.spilled) == (0, 0), values
+        assert used.registers * np.prod(launch.block) <= REGISTERS, values
+        assert used.shared + launch.shared <= SHARED_MOST[arch], values
+        assert used.shared <= 48 << 10, values
+        tally(f"kernels compiled for {arch}")
+
+
+@pytest.mark.parametrize("preset_name", VOCABULARIES)
+def test_training_with_a_preset_launches_packaged_kernels_only(preset_name):
+    launched = {launch.name for launch in launches_of_preset(preset_name)}
+    assert launched <= set(NAMES)
+    assert {"adamw", "attention_backward_q", "attention_cached", "matmul"} <= launched
+    assert ("dropout" in launched) == (preset(preset_name).dropout > 0)
