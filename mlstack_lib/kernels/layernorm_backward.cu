@@ -37,6 +37,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
             dx[begin + j] = RESIDUAL ? value + dresidual[begin + j] : value;
         }
     }
+#pragma unroll  // else dweight and dbias, indexed by a variable, would go to memory
     for (int i = 0; i < 2 * PER_LANE; i++) {  // the warps' sums become the block's, 32 columns at a time
         __syncthreads();
         shared[warp][lane] = i < PER_LANE ? dweight[i] : dbias[i - PER_LANE];
