@@ -129,6 +129,11 @@ def product_term_by_term(a, b):
     return np.cumsum(a[:, :, None] * b[:, None, :], axis=0, dtype=a.dtype)[-1]
 
 
+def sum_term_by_term(x):
+    """The sum of x, one term after the other."""
+    return np.cumsum(x)[-1] if x.size else x.sum()
+
+
 def some_not_finite(r, *shape):
     x = r(*shape)
     for start, value in enumerate((np.nan, np.inf, -np.inf)):

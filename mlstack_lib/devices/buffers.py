@@ -58,7 +58,7 @@ class Steps:
     def lend(self, shape: tuple[int, ...], dtype: np.dtype, wrap: Callable[[Any], Any]) -> Any:
         """wrap(buffer) for an array of the step under way."""
         self._calls.append((tuple(shape), dtype))
-        return self.pool.lend(max(prod(shape) * dtype.itemsize, 1), wrap)
+        return self.pool.lend(max(prod(shape), 1) * dtype.itemsize, wrap)
 
     @contextmanager
     def step(self, key: Hashable) -> Iterator[None]:

@@ -64,7 +64,7 @@ class RawKernels:
             if self.steps.open and not own:
                 buffer = self.steps.lend(shape, dtype, Buffer)
             else:
-                buffer = Buffer(self.allocate(max(prod(shape) * dtype.itemsize, 1)))
+                buffer = Buffer(self.allocate(max(prod(shape), 1) * dtype.itemsize))
         except MemoryError as error:
             raise CouldNotFinish(
                 f"device {self.device.name} has no room for an array {tuple(shape)} of "

@@ -78,7 +78,7 @@ def dropout(x, state, seed, layer, rate):
 def column_sum(x, out=None, accumulate=False):
     n, c = x.shape[0], prod(x.shape[1:])
     y = empty_like(x, (c,)) if out is None else out
-    parts = min(ceil_div(n, 64), max(1, 1024 // ceil_div(c, 32)))
+    parts = min(ceil_div(n, 64), max(1, 1024 // max(1, ceil_div(c, 32))))
     if parts > 1:
         x, n = sum_parts(x, empty_like(x, (parts, c)), n, c), parts
     sum_parts(x, y, n, c, 1, accumulate)

@@ -34,7 +34,7 @@ def _block(tiles):
 def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
     most_splits = max(1, k // LEAST_SHARE) if trans_a else 1
     tiles = tiles_for(m, n, most_splits)
-    splits = max(1, min(FILL // _blocks(m, n, tiles), most_splits))
+    splits = max(1, min(FILL // max(1, _blocks(m, n, tiles)), most_splits))
     c = empty_like(a, (m, n)) if out is None else out
     into = c if splits == 1 else empty_like(a, (splits, m * n))
     constants = {"TRANS_A": trans_a, "TRANS_B": trans_b, "SPLITS": splits}

@@ -10,7 +10,7 @@ import pytest
 from mlstack_lib.array import Slot
 from mlstack_lib.backend import ON_CPU, OPERATIONS
 from mlstack_lib.conformance.arguments import Random, adamw, attention_gradient
-from mlstack_lib.conformance.cases import CASES, LARGE, LOGITS, PRODUCTS
+from mlstack_lib.conformance.cases import CASES, EMPTY, LARGE, LOGITS, PRODUCTS
 from mlstack_lib.conformance.comparing import (
     call,
     cast,
@@ -170,6 +170,12 @@ def test_launcher_writes_one_gradient_and_returns_the_other(label, accumulate, w
 @pytest.mark.parametrize("label", OURS_LARGE)
 def test_launcher_gives_what_the_reference_gives_in_several_blocks(label):
     check(label, arguments_of(label, LARGE[CASES[label].sizes]))
+
+
+@pytest.mark.parametrize("label", [name for name in OURS if CASES[name].sizes in EMPTY])
+def test_launcher_takes_arrays_without_elements(label):
+    for size in EMPTY[CASES[label].sizes]:
+        check(label, arguments_of(label, size))
 
 
 def test_the_large_sizes_make_several_blocks_with_a_remainder():

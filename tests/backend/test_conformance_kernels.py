@@ -14,7 +14,7 @@ import mlstack_lib as ml
 from mlstack_lib import cli, kernels, sim, train
 from mlstack_lib.array import Slot
 from mlstack_lib.backend import ELSEWHERE, OPERATIONS
-from mlstack_lib.conformance.cases import CASES, LARGE, LOGITS, ROWS, TOKENS
+from mlstack_lib.conformance.cases import CASES, EMPTY, LARGE, LOGITS, ROWS, TOKENS
 from mlstack_lib.conformance.comparing import Mismatch, op_of
 from mlstack_lib.conformance.running import (
     LABELS,
@@ -95,6 +95,14 @@ def test_a_launcher_gives_what_the_reference_gives(dev, trial):
 def test_a_launcher_gives_what_the_reference_gives_in_several_blocks(dev, label):
     with sim.config(timeout=100):  # the simulator needs seconds, on a busy machine more
         check(dev, Trial(label, SEVERAL_BLOCKS[CASES[label].sizes]))
+
+
+@pytest.mark.parametrize("label", [name for name in LABELS if CASES[name].sizes in EMPTY])
+def test_a_launcher_takes_arrays_without_elements(dev, label):
+    for size in EMPTY[CASES[label].sizes]:
+        check(dev, Trial(label, size))
+        with dev.step(f"{label} {size}"):
+            check(dev, Trial(label, size))
 
 
 def test_every_kernel_of_the_package_is_launched_by_these_cases(dev, monkeypatch):
