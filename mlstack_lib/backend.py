@@ -61,6 +61,7 @@ class Backend:
             )
         self._device.launches += self._device.name == "cpu"  # the others count their kernels
         calls[self._device.name, name, function] += 1
+        self._device.serving = name
         return function
 
 

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from . import bench, export, profile, report, train
-from .conformance import matrix
+from . import bench, export, report, train
+from .conformance import matrix, uses
 from .conformance.overlay import laid_over
 from .course import doctor
 from .devices import NAMES, device
@@ -205,7 +205,7 @@ def _run(options, recipe: TrainConfig, folder: Path) -> int:
 
 def _print_kernels(name: str) -> None:
     if name != "cpu":
-        print(profile.table(device(name)))
+        print(uses.table(device(name)))
 
 
 def _generate(options) -> int:

@@ -131,6 +131,7 @@ def dropout(x, rate, seed=0, layer=0):
 @op
 def softmax(x):
     """exp(x) / sum(exp(x)) along the last axis."""
+    _expect(x.shape[-1:] != (0,), f"softmax: x is {tuple(x.shape)}; a row needs an element")
     k = backend(x)
     y = k.softmax_forward(x)
     return y, lambda dy: k.softmax_backward(dy, y)
@@ -161,6 +162,7 @@ def embedding(idx, weight, positions=None, order=None):
 
 def _check_norm(name, x, weight, bias):
     c = x.shape[-1]
+    _expect(c, f"{name}: x is {tuple(x.shape)}; a row needs an element")
     _expect(
         tuple(weight.shape) == tuple(bias.shape) == (c,),
         f"{name}: x is {tuple(x.shape)}, weight and bias must be ({c},), "
@@ -213,8 +215,8 @@ def residual_layernorm(x, delta, weight, bias, eps=1e-5):
 def attention(qkv):
     """Causal attention of packed queries, keys and values (B, T, 3, H, D): (B, T, H, D)."""
     _expect(
-        len(qkv.shape) == 5 and qkv.shape[2] == 3,
-        f"attention: qkv is {tuple(qkv.shape)}, need (B, T, 3, H, D)",
+        len(qkv.shape) == 5 and qkv.shape[2] == 3 and 0 not in qkv.shape,
+        f"attention: qkv is {tuple(qkv.shape)}, need (B, T, 3, H, D), none of them 0",
     )
     k = backend(qkv)
     out, lse = k.attention_forward(qkv)
@@ -253,9 +255,9 @@ def cross_entropy(logits, targets, ignore_index: int = IGNORE_INDEX, overwrite: 
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     targets = targets.data if isinstance(targets, Tensor) else targets
     _expect(
-        tuple(logits.shape[:-1]) == tuple(targets.shape),
+        tuple(logits.shape[:-1]) == tuple(targets.shape) and logits.shape[-1] > 0,
         f"cross_entropy: logits are {logits.shape}, targets {tuple(targets.shape)}; "
-        "need (..., V) and (...)",
+        "need (..., V) and (...), V at least 1",
     )
     _check_range("cross_entropy", targets, logits.shape[-1], ignore_index)
     logits, targets = reshape(logits, -1, logits.shape[-1]), targets.reshape(-1)

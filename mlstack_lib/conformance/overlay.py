@@ -8,8 +8,8 @@ from pathlib import Path
 from .. import kernels
 from ..devices import device
 from ..errors import BadInput
-from ..profile import timed
 from .trying import try_out
+from .uses import timed
 
 
 @contextmanager

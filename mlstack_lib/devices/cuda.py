@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 import numpy as np
 
 from ..array import Array
+from ..errors import CouldNotFinish
 from . import raw_kernels
 
 
@@ -39,6 +40,7 @@ class Device(raw_kernels.Device):
             except cupy.cuda.memory.OutOfMemoryError as error:
                 raise MemoryError(error) from None
 
+        self._broken = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
         refused = cupy.cuda.compiler.CompileException
         return raw_kernels.RawKernels(
             self, cupy, allocate, lambda a: np.uint64(_address(a)), refused
@@ -63,8 +65,11 @@ class Device(raw_kernels.Device):
 
     def _copy(self, to: int, source: int, nbytes: int, kind: str) -> None:
         runtime = _cupy().cuda.runtime
-        runtime.memcpyAsync(to, source, nbytes, getattr(runtime, kind), self._stream.ptr)
-        self._stream.synchronize()  # the host's memory may go away, or be read, after this
+        try:
+            runtime.memcpyAsync(to, source, nbytes, getattr(runtime, kind), self._stream.ptr)
+            self._stream.synchronize()  # the host's memory may go away, or be read, after this
+        except self._broken as error:
+            raise self._failed(error) from None
 
     @property
     def stream(self) -> int:
@@ -73,9 +78,19 @@ class Device(raw_kernels.Device):
         return self._stream.ptr
 
     def synchronize(self) -> None:
-        """Wait until all work is done."""
+        """Wait until all work is done. Raises CouldNotFinish if a kernel went wrong."""
         if "_kernels" in vars(self):
-            self._stream.synchronize()
+            try:
+                self._stream.synchronize()
+            except self._broken as error:
+                raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> CouldNotFinish:
+        return CouldNotFinish(
+            f"device cuda: {error}; of the kernels launched, {', '.join(self._kernels.uses)}, one "
+            "went wrong, and nothing runs on the GPU in this process any more; device cuda-sim "
+            "says which, and where"
+        )
 
     def replay(self, key: Hashable, body: Callable[[], None]) -> None:
         """Run `body`: first as it is, which compiles and allocates, then as a CUDA graph.
@@ -111,8 +126,11 @@ class Device(raw_kernels.Device):
     def launch(self, name, grid, block, args, *, shared: int = 0, **constants) -> None:
         """Launch kernel `name` on the device's stream; see RawKernels.launch."""
         assert self._kernels  # which makes the stream
-        with self._stream:
-            super().launch(name, grid, block, args, shared=shared, **constants)
+        try:
+            with self._stream:
+                super().launch(name, grid, block, args, shared=shared, **constants)
+        except self._broken as error:
+            raise self._failed(error) from None
 
 
 def _cupy():

@@ -66,9 +66,11 @@ class RawKernels:
             else:
                 buffer = Buffer(self.allocate(max(prod(shape), 1) * dtype.itemsize))
         except MemoryError as error:
+            held = sum(memory.nbytes for memory in self.steps.pool.buffers)
             raise CouldNotFinish(
                 f"device {self.device.name} has no room for an array {tuple(shape)} of "
-                f"{prod(shape) * dtype.itemsize:,} bytes: {error}"
+                f"{prod(shape) * dtype.itemsize:,} bytes, for {self.device.serving}, beside "
+                f"{held:,} bytes of the steps so far ({error}): a smaller batch, context or model?"
             ) from None
         return Array(self.device, buffer, tuple(shape), dtype)
 
@@ -142,7 +144,8 @@ class Device:
 
     def __init__(self):
         self.transfers = self.launches = 0
-        self.timing = False  # whether launches are timed: profile.timed
+        self.timing = False  # whether launches are timed
+        self.serving = "the parameters"  # else the operation that `backend` gave last
 
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""

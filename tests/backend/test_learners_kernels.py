@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from runs import losses
 
-from mlstack_lib import cli, kernels, profile, report, sim
-from mlstack_lib.conformance import trying
+from mlstack_lib import cli, kernels, report, sim
+from mlstack_lib.conformance import trying, uses
 from mlstack_lib.conformance.entry import check_entry, kind
 from mlstack_lib.conformance.running import trials_by_kernel
 from mlstack_lib.conformance.trying import try_out
@@ -136,7 +136,7 @@ def test_events_are_read_before_too_many_are_kept(monkeypatch):
     dev.forget_steps()
     monkeypatch.setattr(raw_kernels, "MOST_MARKS", 3)
     x = dev.upload(np.zeros(3, np.float32))
-    with profile.timed(dev):
+    with uses.timed(dev):
         for _ in range(5):
             dev.launch("fill", (1,), (32,), [x, 3, 1.0], BLOCK=32)
     use = dev.uses()["fill"]

@@ -32,6 +32,7 @@ UPWARD = {
     ("cli", "conformance"),
     ("cli", "conformance.matrix"),
     ("cli", "conformance.overlay"),
+    ("cli", "conformance.uses"),
     ("cli", "course"),
     ("cli", "course.commands"),
     ("cli", "course.doctor"),

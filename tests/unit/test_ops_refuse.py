@@ -54,6 +54,26 @@ REFUSED = {
         ValueError,
         r"must be \(3,\), got \(3,\) and \(2,\)",
     ),
+    "softmax of empty rows": (
+        lambda: ops.softmax(np.ones((3, 0))),
+        ValueError,
+        r"softmax: x is \(3, 0\); a row needs an element",
+    ),
+    "layernorm of empty rows": (
+        lambda: ops.layernorm(np.ones((3, 0)), np.ones(0), np.ones(0)),
+        ValueError,
+        r"layernorm: x is \(3, 0\); a row needs an element",
+    ),
+    "attention of nothing": (
+        lambda: ops.attention(np.ones((1, 0, 3, 2, 4))),
+        ValueError,
+        r"qkv is \(1, 0, 3, 2, 4\), need \(B, T, 3, H, D\), none of them 0",
+    ),
+    "cross_entropy without classes": (
+        lambda: ops.cross_entropy(np.ones((3, 0)), np.array([0, 0, 0])),
+        ValueError,
+        r"logits are \(3, 0\), targets \(3,\); .*V at least 1",
+    ),
     "residual_layernorm": (
         lambda: ops.residual_layernorm(A23, np.ones((3, 3)), A3, A3),
         ValueError,
