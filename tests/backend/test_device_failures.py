@@ -4,6 +4,7 @@
 what the device does with them, and with CuPy's errors, is tried without a GPU.
 """
 
+import ctypes
 import sys
 from types import SimpleNamespace
 
@@ -45,14 +46,15 @@ def own_cache_folder():
 def little_memory(monkeypatch):
     """little_memory(nbytes): the simulator gives arrays of fewer bytes than that."""
 
+    real, most = sim.empty, [0]
+
+    def empty(size, dtype):
+        if size >= most[0]:
+            raise CouldNotFinish(f"no more than {most[0]:,} bytes")
+        return real(size, dtype)
+
     def limit(nbytes: int) -> None:
-        real = sim.empty
-
-        def empty(size, dtype):
-            if size >= nbytes:
-                raise CouldNotFinish(f"no more than {nbytes:,} bytes")
-            return real(size, dtype)
-
+        most[0] = nbytes
         monkeypatch.setattr(sim, "empty", empty)
 
     yield limit
@@ -77,19 +79,16 @@ def test_out_of_memory_says_how_much_and_for_what(little_memory):
 
 
 def test_a_run_that_is_out_of_memory_ends_in_a_line_and_can_go_on(
-    little_memory, arguments, small, tmp_path, capfd, monkeypatch
+    little_memory, arguments, tmp_path, capfd
 ):
     words = ["train", *arguments(device=SIM, steps=2, eval_every=2), "--out", str(tmp_path / "a")]
-    with monkeypatch.context() as patch, sim.config(check=False):
-        little_memory(30_000)  # the logits take more
-        assert cli.main(words) == 1
-        patch.undo()
-    out, err = capfd.readouterr()
-    assert "device cuda-sim has no room for an array (64, 270) of 69,120 bytes, for" in err
-    assert "Traceback" not in err
-    monkeypatch.undo()
-    monkeypatch.setenv("MLSTACK_DATA", str(tmp_path / "cache"))
+    little_memory(60_000)  # the logits take more, the parameters do not
     with sim.config(check=False):
+        assert cli.main(words) == 1
+        _, err = capfd.readouterr()
+        assert "device cuda-sim has no room for an array (64, 270) of 69,120 bytes, for" in err
+        assert "Traceback" not in err
+        little_memory(1 << 40)
         assert cli.main(["train", "--resume", "--out", str(tmp_path / "a")]) == 0
     assert len(losses(tmp_path / "a")) == 2
 
@@ -175,8 +174,6 @@ def _empty(nbytes, dtype):
 
 
 def _copy(to, source, nbytes, kind, stream):
-    import ctypes
-
     ctypes.memmove(to, source, nbytes)
 
 
@@ -223,7 +220,7 @@ def test_a_text_that_nvrtc_refuses_is_bad_input_with_its_log(stand_in, tmp_path)
     with kernels.folder_first(tmp_path), pytest.raises(BadInput) as caught:
         ELSEWHERE["gelu_forward"](x)
     assert str(caught.value).startswith(f"{tmp_path / 'gelu_forward.cu'} does not compile: ")
-    assert "line 7" in str(caught.value)
+    assert "gelu_forward.cu, line 6: 'gelo'" in str(caught.value)
 
 
 def test_an_illegal_access_is_said_at_the_next_wait_with_the_kernels_launched(stand_in, tmp_path):
@@ -265,7 +262,7 @@ def test_the_table_has_each_kernels_worst_case_and_names_what_is_wrong(tmp_path)
     assert rows["kernel"] == [SIM]
     assert rows["scale"] == ["wrong"]
     assert rows["copy"] == ["-"]
-    assert rows["add"][1::2] == ["/", "(2)"] or rows["add"][-1] == "(2)"
+    assert rows["add"][1::2] == ["/", "(2)"]
 
 
 def test_the_command_ends_with_1_for_a_wrong_kernel_and_names_absent_devices(
