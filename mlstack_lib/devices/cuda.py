@@ -96,27 +96,38 @@ class Device(raw_kernels.Device):
         """Run `body`: first as it is, which compiles and allocates, then as a CUDA graph.
 
         The graph is recorded at the second call and holds the addresses of that call's arrays.
+        Launches that are timed one by one are not in a graph.
         """
+        if self.timing:
+            body()
+            return
         if key not in self._graphs:
             self._graphs[key] = None
             body()
             return
         if self._graphs[key] is None:
             self._graphs[key] = self._captured(body)
-        graph, launches = self._graphs[key]
-        self.launches += launches
+        graph, launched = self._graphs[key]
+        self._count(launched, 1)
         graph.launch(self._stream)
 
     def _captured(self, body: Callable[[], None]) -> tuple:
-        before = self.launches
+        before = {name: use.launches for name, use in self.uses().items()}
         with self._stream:
             self._stream.begin_capture()
             try:
                 body()
             finally:
                 graph = self._stream.end_capture()
-        launches, self.launches = self.launches - before, before
-        return graph, launches
+        uses = self.uses().items()
+        launched = {name: use.launches - before.get(name, 0) for name, use in uses}
+        self._count(launched, -1)  # recorded, not run
+        return graph, launched
+
+    def _count(self, launched: dict[str, int], sign: int) -> None:
+        for name, times in launched.items():
+            self.launches += sign * times
+            self.uses()[name].launches += sign * times
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers."""

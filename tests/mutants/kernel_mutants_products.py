@@ -3,64 +3,69 @@
 SUFFIX = ".cu"
 BEYOND = "index out of range"
 RACE = "race in shared memory"
-LOADED = "k0, k_end);\n        __syncthreads();"  # the barrier between a tile's loads and its use
+LOADED = "part_b.put(tile.b[0]);"  # the first tile is in shared memory once a barrier is behind
+NEXT = "part_b.put(tile.b[half ^ 1]);"
+BARRIER = "\n    __syncthreads();"
+USED = "__syncthreads();\n        float s["  # between a tile's loads and its use
 
 MUTANTS = {
     "matmul": [
-        (LOADED, "k0, k_end);", RACE),
-        ("row >= m || col >= n", "row >= m", BEYOND),
-        ("row >= m || col >= n", "row > m || col >= n", BEYOND),
+        (LOADED + BARRIER, LOADED, RACE),
+        (NEXT + "\n        __syncthreads();", NEXT, RACE),
+        ("part_a.put(tile.a[half ^ 1]", "part_a.put(tile.a[half]", RACE),
+        ("row < m ? count4(col, n) : 0", "count4(col, n)", BEYOND),
+        ("row < m ? count4(col, n) : 0", "row < m && col < n ? 4 : 0", BEYOND),
         ("min(k_begin + share, k)", "k", "matmul_tn: long"),
-        ("ACCUMULATE ? c[at] + acc[i][j] : acc[i][j]", "acc[i][j]", "on top of out: result 0"),
+        ("ACCUMULATE ? add4(acc[i] + j, to, count) : v", "v", "on top of out: result 0"),
         ("(size_t)row * n + col", "(size_t)row * m + col", "result 0: error"),
     ],
     "linear_forward": [
-        (LOADED, "k0, k_end);", RACE),
-        ("row < n && col < m", "row < n", BEYOND),
-        ("bias[col]", "bias[0]", "result 0: error"),
-        ("acc[i][j] + bias[col]", "acc[i][j]", "result 0: error"),
+        (LOADED + BARRIER, LOADED, RACE),
+        ("row < n ? count4(col, m) : 0", "count4(col, m)", BEYOND),
+        ("bias + col, count", "bias, count", "result 0: error"),
+        ("add4(acc[i] + j, bias + col, count)", "*(float4*)(acc[i] + j)", "result 0: error"),
     ],
     "linear_gelu_forward": [
-        (LOADED, "k0, k_end);", RACE),
-        ("row >= n || col >= m", "row >= n", BEYOND),
-        ("col] = value;", "col] = gelu(value);", "result 1: error"),
-        ("= gelu(value)", "= value", "result 0: error"),
-        ("acc[i][j] + bias[col]", "acc[i][j]", "result 0: error"),
+        (LOADED + BARRIER, LOADED, RACE),
+        ("row < n ? count4(col, m) : 0", "count4(col, m)", BEYOND),
+        ("write4(pre + at, v, count);", "", "result 1: error nan"),
+        ("gelu(v.y)", "v.y", "result 0: error"),
+        ("bias + col, count", "bias, count", "result 0: error"),
     ],
     "attention_forward": [
-        ("// keys\n        __syncthreads();", "", RACE),
+        (USED, "float s[", RACE),
+        ("__syncwarp();", "", RACE),
         ("if (row >= t) continue;", "", BEYOND),
-        ("> row ? 0.0f", ">= row ? 0.0f", "result 0: error"),
-        ("acc[i][d] *= rescale;", "", "result 0: error"),
+        ("mask(s, q0, k0);", "mask(s, q0 + 1, k0);", "result"),
+        ("float rescale = exp2f(top[i] - high)", "float rescale = 1.0f", "result 0: error"),
         ("total[i] * rescale +", "total[i] +", "result 0: error"),
-        ("top[i] + logf(total[i])", "logf(total[i])", "result 1: error"),
-        (
-            "h * D, stride, k0, t, 1.0f);  // keys",
-            "2 * h * D, stride, k0, t, 1.0f);  // keys",
-            "result 1",
-        ),
+        (", 1.0f / total[i]", ", 1.0f", "result 0: error"),
+        ("(top[i] + log2f(total[i]))", "log2f(total[i])", "result 1: error"),
     ],
     "attention_backward_kv": [
-        ("__syncthreads();\n        add_weighted_rows", "add_weighted_rows", RACE),
+        (USED, "float s[", RACE),
+        ("__syncwarp();\n        add_weighted_rows", "add_weighted_rows", RACE),
         ("if (row >= t) continue;", "", BEYOND),
-        ("<= row;", "< row;", "result 0: error"),
-        ("dp[i][j] - row_delta", "dp[i][j]", "result 0: error"),
-        ("*ds = p + BQ * (BK + 1)", "*ds = p", "result 0: error"),
+        ("> row)) s[i][j]", ">= row)) s[i][j]", "result 0: error"),
+        ("s[i][j] - row_delta", "s[i][j]", "result 0: error"),
         ("q0 = k0 / BQ * BQ", "q0 = k0 / BQ * BQ + BQ", "result 0: error"),
-        ("seen = row < t && ", "seen = ", "far below 0"),
+        ("(row >= t || k0", "(k0", "far below 0"),
+        ("|| q0 + BQ > t;", ";", "far below 0"),
     ],
     "attention_backward_q": [
-        ("__syncthreads();\n        add_weighted_rows", "add_weighted_rows", RACE),
+        (USED, "float s[", RACE),
         ("k, dq);\n        __syncthreads();", "k, dq);", RACE),
-        ("if (row >= t) continue;", "", BEYOND),
-        ("<= q0 +", "< q0 +", "result 0: error"),
-        ("(dp[i][j] - row_delta[i]) * scale", "(dp[i][j] - row_delta[i])", "result 0: error"),
+        ("if (row < t) write_row", "write_row", BEYOND),
+        ("mask(s, q0, k0);", "mask(s, q0 + 1, k0);", "result 0: error"),
+        ("ds[i][j] - row_delta[i]", "ds[i][j]", "result 0: error"),
+        (", dq[i], scale", ", dq[i], 1.0f", "result 0: error"),
         ("k0 < min(q0 + BQ, t)", "k0 < q0", "result 0: error"),
     ],
     "attention_delta": [
         ("row >= rows", "row > rows", BEYOND),
-        ("i += 32) sum", "i += 64) sum", "result 0: error"),
+        ("i += 8) sum", "i += 16) sum", "result 0: error"),
         ("((size_t)batch * h + head) * t + time", "row", "result 0: error"),
+        ("warp_sum<8>", "warp_sum<16>", "result 0: error"),
     ],
     "attention_cached": [
         ("__syncthreads();\n    float top", "float top", RACE),
