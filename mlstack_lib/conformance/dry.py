@@ -19,13 +19,15 @@ class Launch:
 
 
 class DryDevice:
-    """See devices.cpu for the methods. `noted` is the list of all launches so far."""
+    """See devices.cpu for the methods. `noted` is the list of all launches so far.
+
+    shared_memory: bytes that a block may ask for, those of an H100 if nothing else is said.
+    """
 
     name = "dry"
-    shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
 
-    def __init__(self):
-        self.launches = 0
+    def __init__(self, shared_memory: int = 227 << 10):
+        self.launches, self.shared_memory = 0, shared_memory
         self.noted: list[Launch] = []
         self.state = self.empty((STATE_SIZE,), np.float32)
 

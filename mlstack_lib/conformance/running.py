@@ -69,9 +69,9 @@ def trials(labels=None) -> list[Trial]:
 
 
 @cache
-def launches_of(trial: Trial) -> tuple[Launch, ...]:
-    """The launches that the trial makes, found without a device."""
-    dry = DryDevice()
+def launches_of(trial: Trial, *device) -> tuple[Launch, ...]:
+    """The launches that the trial makes, found without a device; see DryDevice for the rest."""
+    dry = DryDevice(*device)
     _call_on(dry, trial, trial.arguments())
     return tuple(dry.noted)
 

@@ -186,6 +186,7 @@ def stand_in(monkeypatch):
     )  # fmt: skip
     library = SimpleNamespace(
         runtime=runtime, Stream=Stream, Event=Event,
+        Device=lambda: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": 227 << 10}),
         driver=SimpleNamespace(CUDADriverError=CUDADriverError),
         compiler=SimpleNamespace(CompileException=CompileException),
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
@@ -220,7 +221,7 @@ def test_a_text_that_nvrtc_refuses_is_bad_input_with_its_log(stand_in, tmp_path)
     with kernels.folder_first(tmp_path), pytest.raises(BadInput) as caught:
         ELSEWHERE["gelu_forward"](x)
     assert str(caught.value).startswith(f"{tmp_path / 'gelu_forward.cu'} does not compile: ")
-    assert "gelu_forward.cu, line 6: 'gelo'" in str(caught.value)
+    assert "gelu_forward.cu line 6: 'gelo'" in str(caught.value)
 
 
 def test_an_illegal_access_is_said_at_the_next_wait_with_the_kernels_launched(stand_in, tmp_path):

@@ -164,7 +164,7 @@ GUARD = "if (i >= n) return;"
         (("float eps,", ""), 2, "10 parameters, the launcher passes 11"),
         (("float beta1, float beta2", "float beta1, float* beta2"), 2,
          "parameter 9 is `float* beta2`, the launcher passes a float, `float beta2`"),
-        (("g = grads[i]", "g = gradients[i]"), 2, "adamw.cu, line 12: 'gradients'"),
+        (("g = grads[i]", "g = gradients[i]"), 2, "adamw.cu line 12: 'gradients'"),
         (("params[i] = p", "params[i + 1] = p"), 1, "adamw: error: index out of range, adamw.cu"),
     ],
 )  # fmt: skip
