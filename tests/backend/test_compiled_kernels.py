@@ -30,6 +30,7 @@ GPT2 = [
 # Bytes of registers that do not fit and are kept in memory; each a thing to be done better.
 SPILLS = {
     ("attention_backward_kv", ("D", 128)): 36,
+    ("attention_backward_q", ("D", 31)): 76,
     ("attention_backward_q", ("D", 32)): 76,
     ("attention_forward", ("D", 128)): 80,
     ("cross_entropy_with_gradient", ("PER_THREAD", 50)): 160,
@@ -49,7 +50,7 @@ def nvrtc():
 
 
 @cache
-def launches_of_preset(name: str, arch: str = "sm_90") -> tuple[Launch, ...]:
+def launches_of_preset(name: str, arch: str) -> tuple[Launch, ...]:
     """The launches of a training step, a look at the loss, and two tokens, by a dry run."""
     device = f"dry_{arch}_{name.replace('-', '_')}"
     module = ModuleType(f"mlstack_lib.devices.{device}")
@@ -116,7 +117,7 @@ def test_a_kernel_compiles_without_spills_and_its_launches_fit(name, arch, nvrtc
 
 @pytest.mark.parametrize("preset_name", VOCABULARIES)
 def test_training_with_a_preset_launches_packaged_kernels_only(preset_name):
-    launched = {launch.name for launch in launches_of_preset(preset_name)}
+    launched = {launch.name for launch in launches_of_preset(preset_name, "sm_90")}
     assert launched <= set(NAMES)
     assert {"adamw", "attention_backward_q", "attention_cached", "matmul"} <= launched
     assert ("dropout" in launched) == (preset(preset_name).dropout > 0)
