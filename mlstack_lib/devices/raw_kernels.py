@@ -1,4 +1,4 @@
-"""What devices that run our CUDA C have in common: arrays over buffers, steps, and launches."""
+"""What devices that run our kernels have in common: arrays over buffers, steps, and launches."""
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
@@ -27,8 +27,11 @@ class RawKernels:
     """Arrays and launches through a library with CuPy's names.
 
     library: has `RawKernel`. allocate(nbytes): the library's memory. argument(array): what the
-    library's kernels take for an `Array`.
+    library's kernels take for an `Array`. WebGPU, which has other names, replaces `_compile` and
+    `launch`.
     """
+
+    suffix = ".cu"
 
     def __init__(self, device, library, allocate: Callable, argument: Callable):
         self.device, self.library, self.allocate, self.argument = (
@@ -62,13 +65,15 @@ class RawKernels:
         """
         wanted = (name, tuple(constants.items()), tuple(kernels.search_path))
         if not (self.steps.open and wanted in self._compiled):
-            file = kernels.find(name, ".cu")
+            file = kernels.find(name, self.suffix)
             version = (file, file.stat().st_mtime_ns)
             if self._compiled.get(wanted, (None,))[0] != version:
-                text = kernels.assemble(name, ".cu", constants)
-                raw = self.library.RawKernel(text, name, options=("-std=c++17",))
-                self._compiled[wanted] = (version, raw)
+                self._compiled[wanted] = (version, self._compile(name, constants))
         return self._compiled[wanted][1]
+
+    def _compile(self, name: str, constants: dict):
+        text = kernels.assemble(name, self.suffix, constants)
+        return self.library.RawKernel(text, name, options=("-std=c++17",))
 
     def launch(self, name, grid, block, args, shared: int, constants: dict) -> None:
         """Launch `name` on arrays and numbers: whole ones as u32, others as f32.
@@ -98,6 +103,7 @@ class Device:
 
     name = ""
     shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
+    largest_block = 1024  # threads
 
     def __init__(self):
         self.transfers = self.launches = 0
@@ -105,6 +111,10 @@ class Device:
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
         raise NotImplementedError
+
+    def about(self) -> str:
+        """What `doctor` says of a device that works; empty where the name says it all."""
+        return ""
 
     def _make_kernels(self) -> RawKernels:
         raise NotImplementedError
