@@ -1,4 +1,4 @@
-/* Sums and maxima over a block of BLOCK threads, a power of 2, and over rows of 32 of them. WGSL has no
+/* Sums and maxima over a block of BLOCK threads, a power of 2, and over neighbours. WGSL has no
    shuffles that every adapter knows, so the numbers meet in workgroup memory. All threads must call these:
    they hold barriers. */
 var<workgroup> scratch: array<f32, BLOCK>;
@@ -9,6 +9,7 @@ fn block_sum(value: f32, thread: u32) -> f32 { return sum_of(BLOCK, value, threa
 /* The sum over each 32 neighbouring threads, in all of them. */
 fn row_sum(value: f32, thread: u32) -> f32 { return sum_of(32, value, thread); }
 
+/* The sum over each `width` neighbouring threads, a power of 2, in all of them. */
 fn sum_of(width: u32, value: f32, thread: u32) -> f32 {
     workgroupBarrier();  // scratch may still be read from an earlier sum
     scratch[thread] = value;

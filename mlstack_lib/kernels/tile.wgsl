@@ -1,10 +1,10 @@
 /* One block's tile of a matrix product: op(a) op(b) over k_begin <= k < k_end.
 
    The block computes BM x BN elements of the product, each of its threads TM x TN of them, 4 or 8 each way,
-   in squares of 4 x 4. BK columns of op(a) and rows of op(b) at a time pass through workgroup memory, all of
-   its 16 KiB for the largest tile. While a tile is multiplied the next one is on its way into registers: a
-   thread brings a square of 4 x 4, turned where that is needed, for both parts stand in memory with a
-   vector of rows (or columns) for each k. The kernel says where its operands are: a_at, b_at, and `store`. */
+   in squares of 4 x 4. BK columns of op(a) and rows of op(b) at a time pass through workgroup memory. While a
+   tile is multiplied the next one is on its way into registers: a thread brings a square of 4 x 4 or two,
+   turned where that is needed, for both parts stand in memory with a vector of rows (or columns) for each k.
+   The kernel says where its operands are, a_at and b_at, and where the product goes, `store`. */
 
 const ACROSS = BN / TN;
 const TILE_THREADS = (BM / TM) * ACROSS;
@@ -12,7 +12,8 @@ const ROWS4 = BM / 4;
 const COLUMNS4 = BN / 4;
 const SQUARES_A = ROWS4 * BK / 4;
 const SQUARES_B = COLUMNS4 * BK / 4;
-const_assert SQUARES_A + SQUARES_B <= TILE_THREADS;  // one square a thread
+const TWO = SQUARES_A + SQUARES_B > TILE_THREADS;  // squares a thread to bring, or one
+const_assert SQUARES_A + SQUARES_B <= 2 * TILE_THREADS;
 
 var<workgroup> part_a: array<vec4f, BK * ROWS4>;
 var<workgroup> part_b: array<vec4f, BK * COLUMNS4>;
@@ -40,7 +41,7 @@ fn line_b(begin: u32, count: u32) -> vec4f {
                  select(0.0, b_at(begin + 2), count > 2), select(0.0, b_at(begin + 3), count > 3));
 }
 
-/* The square that this thread brings: at (rows or columns, k) in vectors of 4. */
+/* Where square e belongs: (rows or columns, k) in vectors of 4. */
 fn place_a(e: u32) -> vec2u {
     if (TRANS_A == 1) { return vec2u(e % ROWS4, e / ROWS4); }
     return vec2u(e / (BK / 4), e % (BK / 4));
@@ -50,16 +51,16 @@ fn place_b(e: u32) -> vec2u {
     return vec2u(e % COLUMNS4, e / COLUMNS4);
 }
 
-/* A square of op(a) or op(b) from memory, k0 and on; a column of the matrix for each k. */
-fn fetch(corner: vec2u, size: vec3u, k0: u32, k_end: u32, thread: u32) -> mat4x4f {
-    if (thread < SQUARES_A) {
-        let at = place_a(thread);
+/* Square e of op(a) and op(b) from memory, k0 and on; a column of the matrix for each k. */
+fn fetch(corner: vec2u, size: vec3u, k0: u32, k_end: u32, e: u32) -> mat4x4f {
+    if (e < SQUARES_A) {
+        let at = place_a(e);
         let row = corner.x + 4 * at.x;
         let k = k0 + 4 * at.y;
         if (TRANS_A == 1) { return lines_a(k * size.x + row, size.x, count4(row, size.x), count4(k, k_end)); }
         return transpose(lines_a(row * size.z + k, size.z, count4(k, k_end), count4(row, size.x)));
     }
-    let at = place_b(thread - SQUARES_A);
+    let at = place_b(e - SQUARES_A);
     let column = corner.y + 4 * at.x;
     let k = k0 + 4 * at.y;
     if (TRANS_B == 1) {
@@ -68,16 +69,16 @@ fn fetch(corner: vec2u, size: vec3u, k0: u32, k_end: u32, thread: u32) -> mat4x4
     return lines_b(k * size.y + column, size.y, count4(column, size.y), count4(k, k_end));
 }
 
-fn put(square: mat4x4f, thread: u32) {
-    if (thread < SQUARES_A) {
-        let at = place_a(thread);
+fn put(square: mat4x4f, e: u32) {
+    if (e < SQUARES_A) {
+        let at = place_a(e);
         let first = 4 * at.y * ROWS4 + at.x;
         part_a[first] = square[0];
         part_a[first + ROWS4] = square[1];
         part_a[first + 2 * ROWS4] = square[2];
         part_a[first + 3 * ROWS4] = square[3];
-    } else if (thread < SQUARES_A + SQUARES_B) {
-        let at = place_b(thread - SQUARES_A);
+    } else if (e < SQUARES_A + SQUARES_B) {
+        let at = place_b(e - SQUARES_A);
         let first = 4 * at.y * COLUMNS4 + at.x;
         part_b[first] = square[0];
         part_b[first + COLUMNS4] = square[1];
@@ -106,10 +107,14 @@ fn multiply_tile(corner: vec2u, size: vec3u, k_begin: u32, k_end: u32, thread: u
     let ty = thread / ACROSS;
     let tx = thread % ACROSS;
     var held = fetch(corner, size, k_begin, k_end, thread);
+    var held_too: mat4x4f;
+    if (TWO) { held_too = fetch(corner, size, k_begin, k_end, thread + TILE_THREADS); }
     for (var k0 = k_begin; k0 < k_end; k0 += BK) {
         put(held, thread);
+        if (TWO) { put(held_too, thread + TILE_THREADS); }
         workgroupBarrier();
         held = fetch(corner, size, k0 + BK, k_end, thread);
+        if (TWO) { held_too = fetch(corner, size, k0 + BK, k_end, thread + TILE_THREADS); }
         for (var k = 0u; k < BK; k += 4) {  // by fours: no WGSL compiler unrolls
             acc = add_k(acc, k, ty, tx);
             acc = add_k(acc, k + 1, ty, tx);

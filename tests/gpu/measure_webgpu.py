@@ -1,7 +1,7 @@
 """Measure the WGSL kernels on this machine's adapter: python tests/gpu/measure_webgpu.py
 
-Prints products in TFLOP/s, attention in ms, a training step of `12m` in tokens/s. Each figure is the
-best of several rounds; a round is as many launches as last a while, and one wait at its end.
+Prints products in TFLOP/s, attention in ms, a training step of `12m` in tokens/s. Each figure is
+the best of several rounds; a round is as many launches as last a while, and one wait at its end.
 """
 
 import time
