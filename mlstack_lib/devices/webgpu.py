@@ -1,6 +1,6 @@
 """WebGPU through wgpu: the same launches as on `cuda`, of the kernels' twins in WGSL."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -59,6 +59,15 @@ class Device(raw_kernels.Device):
         with super().step(key):
             yield
         self._kernels.flush()
+
+    def replay(self, key: Hashable, body: Callable[[], None]) -> None:
+        """Run `body`; from the third time on its dispatches are repeated without it."""
+        repeated = self._kernels.replay(key, body)  # which may itself count launches
+        self.launches += repeated
+
+    def forget_steps(self) -> None:
+        """Drop all recordings and their buffers."""
+        self._kernels.forget()
 
 
 def _bytes(host: np.ndarray) -> bytes:

@@ -1,10 +1,11 @@
 """Launches on WebGPU: bindings, scalars, and the queue.
 
 They go into one compute pass, which is submitted when a step ends, or when the host wants to read
-or write. Scalars lie in one uniform buffer, equal ones in one place; bind groups are kept.
+or write. Scalars lie in one uniform buffer, equal ones in one place; bind groups are kept, and of a
+body that is replayed the whole sequence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 from ..array import Array
@@ -52,6 +53,9 @@ class Kernels(raw_kernels.RawKernels):
         self._recorded = 0
         self._places: dict[bytes, int] = {}  # of scalars in the uniform buffer
         self._copies: dict = {}  # memory for arrays that may not be bound where they are
+        self._tape: list | None = None  # what is asked of the queue while a replay is recorded
+        self._tapes: dict = {}
+        self._era = 0  # how often the uniform buffer was begun anew: a tape knows places in it
 
     def _allocate(self, nbytes: int) -> Memory:
         return Memory(self.adapter.buffer(nbytes), self.groups)
@@ -148,6 +152,7 @@ class Kernels(raw_kernels.RawKernels):
             if len(self._places) * ALIGNMENT >= self.adapter.uniforms.size:
                 self.flush()
                 self._places.clear()
+                self._era += 1
             place = self._places[scalars] = len(self._places) * ALIGNMENT
             self.adapter.write(self.adapter.uniforms, place, scalars)
         return self._places[scalars]
@@ -156,21 +161,31 @@ class Kernels(raw_kernels.RawKernels):
 
     def _record(self, kernel: Kernel, bound, scalars: bytes, groups) -> None:
         place = [self._place(scalars)] if scalars else []
-        group = self._group(kernel, bound)
+        self._do(self._dispatch, kernel.pipeline, self._group(kernel, bound), place, groups)
+
+    def _copy(self, source: Memory, begin: int, to: Memory, at: int, nbytes: int) -> None:
+        self._do(self._move, source.buffer, begin, to.buffer, at, nbytes)
+
+    def _do(self, what: Callable, *args) -> None:
+        if self._tape is not None:
+            self._tape.append((what, args))
+        what(*args)
+
+    def _dispatch(self, pipeline, group, place: list[int], groups) -> None:
         if self._encoder is None:
             self._encoder = self.adapter.device.create_command_encoder()
         if self._pass is None:
             self._pass = self._encoder.begin_compute_pass()
-        self._pass.set_pipeline(kernel.pipeline)
+        self._pass.set_pipeline(pipeline)
         self._pass.set_bind_group(0, group, place)
         self._pass.dispatch_workgroups(*groups)
         self._recorded += 1
 
-    def _copy(self, source: Memory, begin: int, to: Memory, at: int, nbytes: int) -> None:
+    def _move(self, *args) -> None:
         if self._encoder is None:
             self._encoder = self.adapter.device.create_command_encoder()
         self._end_pass()
-        self._encoder.copy_buffer_to_buffer(source.buffer, begin, to.buffer, at, nbytes)
+        self._encoder.copy_buffer_to_buffer(*args)
 
     def _end_pass(self) -> None:
         if self._pass is not None:
@@ -185,6 +200,35 @@ class Kernels(raw_kernels.RawKernels):
         encoder, self._encoder, self._recorded = self._encoder, None, 0
         with self.lost_is_said():
             self.adapter.submit(encoder)
+
+    def replay(self, key: Hashable, body: Callable[[], None]) -> int:
+        """Run `body`, from the third time on only what it asked of the queue; return its launches.
+
+        0 for a body that has run and counted its launches itself.
+        """
+        if key not in self._tapes:  # this time it compiles and allocates
+            self._tapes[key] = None
+            body()
+            return 0
+        if self._tapes[key] is None or self._tapes[key][0] != self._era:
+            era, self._tape = self._era, []
+            try:
+                body()
+                self._tapes[key] = (era, self._tape)
+            finally:
+                self._tape = None
+            return 0
+        tape = self._tapes[key][1]
+        with self.lost_is_said():
+            for what, args in tape:
+                what(*args)
+        self.flush()
+        return sum(what == self._dispatch for what, _ in tape)
+
+    def forget(self) -> None:
+        """Drop all recordings and their buffers."""
+        self._tapes.clear()
+        self.steps.forget()
 
     @contextmanager
     def lost_is_said(self) -> Iterator[None]:

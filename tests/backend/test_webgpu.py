@@ -191,6 +191,48 @@ def test_more_different_scalars_than_the_uniform_buffer_holds_are_each_seen(dev)
     assert np.array_equal(dev.download(x)[:, 0], np.arange(n))
 
 
+def test_a_replayed_body_repeats_its_launches_in_one_submit_without_running(dev, monkeypatch):
+    x, y = dev.upload(numbers(300)), dev.upload(numbers(300))
+    runs = []
+
+    def body():
+        runs.append(1)
+        with dev.step("body"):
+            k("copy")(k("add")(x, y), x)
+            k("copy")(x.view(7, (5,)), y.view(1, (5,)))  # neither begins where it may be bound
+
+    counts, want, other = [], numbers(300), numbers(300)
+    seen = submits(dev, monkeypatch)
+    for _ in range(5):
+        before = dev.launches
+        dev.replay("key", body)
+        counts.append(dev.launches - before)
+        want = want + other
+        other[1:6] = want[7:12]
+    assert len(runs) == 2
+    assert counts == [3] * 5
+    assert len(seen) == 5
+    assert np.array_equal(dev.download(x), want)
+    assert np.array_equal(dev.download(y), other)
+
+
+def test_a_replay_is_recorded_anew_once_the_uniform_buffer_was_begun_anew(dev):
+    x, runs = dev.upload(numbers(64)), []
+
+    def body():
+        runs.append(1)
+        k("fill")(x, 0.25)
+
+    for _ in range(3):
+        dev.replay("fill", body)
+    assert len(runs) == 2
+    for i in range(dev._kernels.adapter.uniforms.size // adapter.ALIGNMENT + 1):
+        k("fill")(x, i + 0.5)
+    dev.replay("fill", body)
+    assert len(runs) == 3
+    assert dev.download(x).tolist() == [0.25] * 64
+
+
 # ---- sizes of attention and classes that the other devices are not asked for ----
 
 
