@@ -1,8 +1,8 @@
-"""What devices that run our CUDA C have in common: arrays over buffers, steps, and launches."""
+"""What devices that run our kernels have in common: arrays over buffers, steps, and launches."""
 
 import time
-from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -43,6 +43,7 @@ class RawKernels:
 
     library: has `RawKernel`. allocate(nbytes): the library's memory. argument(array): what the
     library's kernels take for an `Array`. refused: what it raises for a text that does not compile.
+    WebGPU, which has other names, replaces `_compile` and `launch`.
     """
 
     def __init__(self, device, library, allocate: Callable, argument: Callable, refused=()):
@@ -81,15 +82,15 @@ class RawKernels:
         """
         wanted = (name, tuple(constants.items()), tuple(kernels.search_path))
         if not (self.steps.open and wanted in self._compiled):
-            file = kernels.find(name, ".cu")
+            file = kernels.find(name, self.device.suffix)
             version = (file, file.stat().st_mtime_ns)
             if self._compiled.get(wanted, (None,))[0] != version:
-                text = kernels.assemble(name, ".cu", constants)
-                self._compiled[wanted] = (version, self._compile(file, text))
+                self._compiled[wanted] = (version, self._compile(file, constants))
         (file, _), raw = self._compiled[wanted]
         return file, raw
 
-    def _compile(self, file: Path, text: str):
+    def _compile(self, file: Path, constants: dict):
+        text = kernels.assemble(file.stem, self.device.suffix, constants)
         try:
             raw = self.library.RawKernel(text, file.stem, options=("-std=c++17",))
             raw.compile()
@@ -106,10 +107,16 @@ class RawKernels:
         if shared > 48 << 10:
             kernel.max_dynamic_shared_size_bytes = shared
         values = tuple(self._value(name, arg) for arg in args)
+        with self.use(name, file):
+            kernel(grid, block, values, shared_mem=shared)
+
+    @contextmanager
+    def use(self, name: str, file: Path) -> Iterator[None]:
+        """Count the launch within the block, and time it if the device is to."""
         use = self.uses.setdefault(name, Use(file))
         use.file, use.launches = file, use.launches + 1
         began = self.device.mark() if self.device.timing else None
-        kernel(grid, block, values, shared_mem=shared)
+        yield
         if self.device.timing:
             self._marks.append((use, began, self.device.mark()))
             if len(self._marks) > MOST_MARKS:
@@ -140,7 +147,9 @@ class Device:
 
     name = ""
     shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
+    suffix = ".cu"  # of the kernels' files
     clock = "this machine's clock"
+    largest_block = 1024  # threads
 
     def __init__(self):
         self.transfers = self.launches = 0
@@ -150,6 +159,10 @@ class Device:
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
         raise NotImplementedError
+
+    def about(self) -> str:
+        """What `doctor` says of a device that works; empty where the name says it all."""
+        return ""
 
     def _make_kernels(self) -> RawKernels:
         raise NotImplementedError
@@ -227,6 +240,18 @@ class Device:
         if 0 not in grid:
             self.launches += 1
             self._kernels.launch(name, grid, block, args, shared, constants)
+
+    def _launched_by(self, body: Callable[[], None]) -> dict[str, int]:
+        """Run `body`; how often it launched each kernel."""
+        before = {name: use.launches for name, use in self.uses().items()}
+        body()
+        return {name: u.launches - before.get(name, 0) for name, u in self.uses().items()}
+
+    def _count(self, launched: dict[str, int], sign: int = 1) -> None:
+        """Count launches that no call of `launch` made."""
+        for name, times in launched.items():
+            self.launches += sign * times
+            self.uses()[name].launches += sign * times
 
     def uses(self) -> dict[str, Use]:
         """What was launched so far, by kernel."""
