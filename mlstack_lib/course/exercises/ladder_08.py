@@ -8,18 +8,17 @@ from .chapter_08 import blocks_for
 
 BLOCK = 256
 PLACES = 2048  # threads that a multiprocessor of an H100 holds at once
+SIZES = {"threads": 1 << 25, "shapes": (16384, 4096), "transpose": 8192, "sum": 1 << 28}
 
 
-def ladders(cupy, torch, small: bool = False) -> list[Ladder]:
-    """The chapter's ladders; `small`: of sizes for the simulator."""
+def ladders(cupy, torch) -> list[Ladder]:
+    """The chapter's ladders, on CuPy's device; each rung has an output of its own."""
     rng = np.random.default_rng(0)
-    n, rows, columns, total = (700, 40, 96, 5000) if small else (1 << 25, 16384, 4096, 1 << 28)
-    square = columns if small else 8192
     return [
-        _threads(cupy, torch, rng, n),
-        _shapes(cupy, torch, rng, rows, columns),
-        _transpose(cupy, torch, rng, square),
-        _sum(cupy, torch, rng, total),
+        _threads(cupy, torch, rng, SIZES["threads"]),
+        _shapes(cupy, torch, rng, *SIZES["shapes"]),
+        _transpose(cupy, torch, rng, SIZES["transpose"]),
+        _sum(cupy, torch, rng, SIZES["sum"]),
     ]
 
 
@@ -64,22 +63,20 @@ def _axpy(cupy, x, y: np.ndarray, want: np.ndarray, name: str, grid: int, block:
 def _shapes(cupy, torch, rng, rows: int, columns: int) -> Ladder:
     x = rng.standard_normal((rows, columns), dtype=np.float32)
     bias = rng.standard_normal(columns, dtype=np.float32)
-    device_x, device_bias = cupy.asarray(x), cupy.asarray(bias)
-    y = cupy.empty(x.shape, np.float32)
-    kernel, args = (
-        solution("add_bias"),
-        (device_x, device_bias, y, np.uint32(rows), np.uint32(columns)),
-    )
+    device_x, device_bias, want = cupy.asarray(x), cupy.asarray(bias), x + bias
 
     def rung(block: tuple[int, int]) -> Rung:
+        kernel, y = solution("add_bias"), cupy.empty(x.shape, np.float32)
         grid = (blocks_for(columns, block[0]), blocks_for(rows, block[1]))
+        args = (device_x, device_bias, y, np.uint32(rows), np.uint32(columns))
         return Rung(f"block {block}", "add_bias", lambda: kernel(grid, block, args),
-                    lambda: _error(cupy, y, x + bias))  # fmt: skip
+                    lambda: _error(cupy, y, want))  # fmt: skip
 
     rungs = [rung(block) for block in [(256, 1), (32, 8), (8, 32), (4, 64), (1, 256)]]
+    y = cupy.empty(x.shape, np.float32)
     tensors = [torch.from_dlpack(array) for array in (device_x, device_bias, y)]
     rungs.append(Rung("PyTorch", "", lambda: torch.add(*tensors[:2], out=tensors[2]),
-                      lambda: _error(cupy, y, x + bias)))  # fmt: skip
+                      lambda: _error(cupy, y, want)))  # fmt: skip
     nbytes = 4 * (2 * rows * columns + columns)
     return Ladder("shapes", f"add_bias, x ({rows:,}, {columns:,}) f32", nbytes, 0, 1e-6, rungs)
 
@@ -89,11 +86,12 @@ def _shapes(cupy, torch, rng, rows: int, columns: int) -> Ladder:
 
 def _transpose(cupy, torch, rng, n: int) -> Ladder:
     x = rng.standard_normal((n, n), dtype=np.float32)
-    device_x, y = cupy.asarray(x), cupy.empty((n, n), np.float32)
-    args = (device_x, y, np.uint32(n), np.uint32(n))
+    device_x = cupy.asarray(x)
 
     def rung(title: str, name: str, rows_of_block: int) -> Rung:
         kernel, grid = solution(name), (blocks_for(n, 32), blocks_for(n, rows_of_block))
+        y = cupy.empty((n, n), np.float32)
+        args = (device_x, y, np.uint32(n), np.uint32(n))
         return Rung(title, name, lambda: kernel(grid, (32, 8), args),
                     lambda: _error(cupy, y, x.T))  # fmt: skip
 
@@ -102,6 +100,7 @@ def _transpose(cupy, torch, rng, n: int) -> Ladder:
         rung("by a tile of 32 x 32", "transpose_banks", 32),
         rung("by a tile of 32 x 33", "transpose", 32),
     ]
+    y = cupy.empty((n, n), np.float32)
     tensor, out = torch.from_dlpack(device_x), torch.from_dlpack(y)
     rungs.append(Rung("PyTorch", "", lambda: out.copy_(tensor.T),
                       lambda: _error(cupy, y, x.T)))  # fmt: skip
