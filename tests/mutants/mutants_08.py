@@ -51,6 +51,9 @@ kernel_mutant(
     "sectors for a request of a warp",
 )
 
+kernel_mutant(*AXPY, LOOP, "if (blockIdx.x + threadIdx.x > 0) return;\n    for (unsigned i = 0; i < n; i++) ",
+              "only 1 of 32 lanes load at a time")  # fmt: skip
+
 # ---- 8.4 transpose ----
 
 TRANSPOSE = "8.4 transpose", "transpose"
@@ -88,7 +91,12 @@ kernel_mutant(*HALVES, "width > 0", "width > 1", "parts[0] is")
 kernel_mutant(*HALVES, "if (t < width) ", "", "index out of range")
 kernel_mutant(*HALVES, "for (unsigned width = BLOCK / 2; width > 0; width /= 2) {\n        if (t < width)",
               "for (unsigned width = 1; width < BLOCK; width *= 2) {\n        if (t % (2 * width) == 0)",
-              "warps store 27 times a block, where 12 are enough")  # fmt: skip
+              "74 requests to shared memory in a block, 29 are enough")  # fmt: skip
+kernel_mutant(*HALVES, """for (unsigned width = BLOCK / 2; width > 0; width /= 2) {
+        if (t < width) scratch[t] += scratch[t + width];
+        __syncthreads();
+    }""", "for (unsigned j = 1; t == 0 && j < BLOCK; j++) scratch[0] += scratch[j];",
+              "requests to shared memory in a block, 29 are enough")  # fmt: skip
 
 # ---- 8.6 sum_many ----
 
@@ -137,7 +145,9 @@ CLINIC = "8.9 clinic"
 kernel_mutant(CLINIC, "clinic_steps", "i + 1 < n", "i < n", "reads x[2], but x has 2 elements")
 kernel_mutant(CLINIC, "clinic_steps", "i + 1 < n", "i + 2 < n", "y[0] is nan")
 LAST = "        __syncthreads();  // the next round writes what slower threads still read\n"
-kernel_mutant(CLINIC, "clinic_reverse", LAST, "", "race in shared memory, clinic_reverse.cu line 9")
+kernel_mutant(
+    CLINIC, "clinic_reverse", LAST, "", "race in shared memory, clinic_reverse.cu line 11"
+)
 BOTH = "    if (i < n) scratch[t] = x[i] * x[i];\n    __syncthreads();\n"
 SQUARES = CLINIC, "clinic_squares", BOTH
 kernel_mutant(*SQUARES, "    if (i < n) {\n    scratch[t] = x[i] * x[i];\n    __syncthreads();\n    }\n",
@@ -148,4 +158,4 @@ ZERO = "    if (t < 10) counts[t] = 0;\n    __syncthreads();\n"
 kernel_mutant(*HISTOGRAM, ZERO, "", "shared memory read before it was written")
 kernel_mutant(*HISTOGRAM, ZERO, ZERO.partition("    __")[0], "race in shared memory")
 kernel_mutant(CLINIC, "clinic_gather", "const long long* __restrict__", "const int* __restrict__ ",
-              "an array of int64, 8 bytes an element, but the kernel reads `int`")  # fmt: skip
+              "an array of int64, 8 bytes an element, but the kernel takes them for `int`")  # fmt: skip

@@ -13,7 +13,7 @@ from ..kernel_files import KernelFile, solution
 from ..source import cut
 
 BLOCK = 128
-STORES = 12  # of a warp in a block of sum_halves: 4 fill; then 2, 1, 1, 1, 1, 1, 1 of them add
+REQUESTS = 29  # to shared memory in a block of sum_halves: 4 fill, 8 times 3 add, 1 reads the sum
 CLINIC = "8.9 clinic"
 
 
@@ -34,9 +34,9 @@ def in_simulator(kernel: KernelFile, grid, block, args, **constants):
 
 def sick(name: str) -> KernelFile:
     """A patient of the clinic as it is brought in, without the stub's marker."""
-    text = cut(solution(name).text, False, name)
-    kept = [line for line in text.splitlines() if STUB_MARKER not in line]
-    return KernelFile(name, "\n".join(kept) + "\n", f"kernels/{name}.cu")
+    lines = cut(solution(name).text, False, name).splitlines(keepends=True)
+    text = "".join(line for line in lines if STUB_MARKER not in line)
+    return KernelFile(name, text, f"kernels/{name}.cu")
 
 
 def diagnosis(name: str) -> str:
@@ -68,6 +68,15 @@ def _require_coalesced(case: KernelCase, profile) -> None:
         )
 
 
+def _require_full_warps(case: KernelCase, profile) -> None:
+    """On average most lanes take part in a load: the work is shared out."""
+    for row in profile.rows:
+        case.require(
+            row.op != "load" or row.space != "global" or row.lanes > 16,
+            f"right, but in line {row.place.line} only {row.lanes:.0f} of 32 lanes load at a time",
+        )
+
+
 def _require_no_conflicts(case: KernelCase, profile) -> None:
     for row in profile.rows:
         case.require(
@@ -85,10 +94,8 @@ def check_add(mine):
     for n, block in sizes:
         blocks = blocks_for(n, block)
         a, b = whole_numbers(n), whole_numbers(n, seed=1)
-        case = KernelCase(
-            f"n = {n}, {blocks} blocks of {block} threads",
-            "which element belongs to this thread, and is there one?",
-        )
+        look = "which element belongs to this thread, and is there one?"
+        case = KernelCase(f"n = {n}, {blocks} blocks of {block} threads", look)
         (y,) = case.launch(mine, (blocks,), (block,), a, b, Output((n,)), np.uint32(n))
         case.equal(y, a + b, "y")
     return f"{len(sizes)} sizes"
@@ -117,13 +124,12 @@ def check_axpy(mine):
     cases = [(1, 1, 32), (97, 1, 32), (33, 4, 32), (1000, 2, 64), (640, 3, 64)]
     for n, blocks, block in cases:
         x, y = whole_numbers(n), whole_numbers(n, seed=1)
-        case = KernelCase(
-            f"n = {n}, {blocks} blocks of {block} threads",
-            "where does a thread begin, and how far on is its next element?",
-        )
+        look = "where does a thread begin, and how far on is its next element?"
+        case = KernelCase(f"n = {n}, {blocks} blocks of {block} threads", look)
         (got,) = case.launch(mine, (blocks,), (block,), np.float32(3), x, InOut(y), np.uint32(n))
         case.equal(got, y + 3 * x, "y")
         _require_coalesced(case, _profile(mine))
+    _require_full_warps(case, _profile(mine))
     return f"{len(cases)} pairs of n and grid"
 
 
@@ -181,12 +187,11 @@ def check_sum_halves(mine):
     sizes = [(1, 1), (31, 1), (128, 1), (129, 2), (300, 3)]
     look = "what does a thread without an element put in, and what does it wait for?"
     for case, profile in _sums(mine, sizes, look):
-        stores = [r for r in profile.rows if (r.space, r.op) == ("shared", "store")]
-        came = sum(row.requests for row in stores) // profile.blocks
+        came = sum(r.requests for r in profile.rows if r.space == "shared") // profile.blocks
         case.look = "which threads add in a step: the first ones, so that whole warps have none?"
-        what = f"right, but warps store {came} times a block, where {STORES} are enough"
-        case.require(came <= STORES, what)
-    return f"{len(sizes)} sizes, {STORES} stores of a warp in a block"
+        what = f"right, but {came} requests to shared memory in a block, {REQUESTS} are enough"
+        case.require(came <= REQUESTS, what)
+    return f"{len(sizes)} sizes, {REQUESTS} requests to shared memory in a block"
 
 
 @exercise("8.6 sum_many")
@@ -195,6 +200,7 @@ def check_sum_many(mine):
     look = "the loop of 8.3, with `sum` in place of y: where does it begin, how far is a step?"
     for case, profile in _sums(mine, sizes, look):
         _require_coalesced(case, profile)
+    _require_full_warps(case, profile)
     return f"{len(sizes)} pairs of n and grid"
 
 
@@ -277,10 +283,8 @@ def _visit_gather(mine):
     for n in (1, 33, 97):
         x = whole_numbers(100)
         idx = np.argsort(x, stable=True)[:n]
-        case = KernelCase(
-            f"clinic_gather, idx ({n},) {idx.dtype}",
-            "the indices stay as they are; let the kernel read what is there",
-        )
+        look = "the indices stay as they are; let the kernel read what is there"
+        case = KernelCase(f"clinic_gather, idx ({n},) {idx.dtype}", look)
         (y,) = case.launch(mine, (blocks_for(n, 32),), (32,), x, idx, Output((n,)), np.uint32(n))
         case.equal(y, x[idx], "y")
 
