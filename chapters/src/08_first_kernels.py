@@ -1,22 +1,22 @@
 # %% [markdown] id="title"
 # # 08 Write your first CUDA kernels, and see how they go wrong
 #
-# So far NumPy did the arithmetic. From here on you write it yourself, in CUDA C, the language of NVIDIA's GPUs:
-# a small function that thousands of threads run at once.
+# From here on you write the arithmetic yourself, in CUDA C, the language of NVIDIA's GPUs:
+# small functions that thousands of threads run at once.
 #
-# **What you build.** Eight kernels: map, add a row, grid-stride loop, transpose, and four ways to sum.
+# **What you build.** Eight kernels: map, a row added, a grid-stride loop, transpose, and four ways to sum.
 # Then a clinic: five kernels that are wrong, and that you mend.
 #
 # **What you can do afterwards.** You can
 # - share out work among a grid, its blocks, warps and threads, and guard the edge;
-# - predict how many sectors a request of a warp moves, and how many ways a bank conflict has;
-# - use shared memory with the barriers it needs, and no more;
+# - predict the sectors that a request of a warp moves, and the ways of a bank conflict;
+# - use shared memory with the barriers it needs;
 # - climb a ladder: one idea a rung, predicted, then measured;
-# - read what the simulator says of a kernel that is wrong;
-# - time a kernel, and say what a clock around its launch measures instead.
+# - read what the simulator says of a wrong kernel;
+# - time a kernel, and not its launch.
 #
-# **What you need.** Chapter 01 (strides), and as much of C as `for`, `if` and `x[i]`. No GPU: where there is none, the
-# same kernels run in the course's simulator, which is slow but sees every mistake. About 150 minutes.
+# **What you need.** Chapter 01 (strides), and as much C as `for`, `if` and `x[i]`. No GPU: without one, the
+# kernels run in the course's simulator, slowly, but it sees every mistake of this chapter. About 150 minutes.
 
 # %% id="setup"
 from statistics import median
@@ -40,12 +40,11 @@ f32, u32 = np.float32, np.uint32
 # %% [markdown] id="why"
 # ## 1. Why a GPU
 #
-# A core of a CPU is built for **latency**: to be done with the next instruction soon. A GPU is built for
-# **throughput**: much work a second, however long one piece of it takes. It does not avoid waiting for
-# memory. It has so many threads that some can always go on.
+# A CPU's core is built for **latency**: the next result soon. A GPU is built for **throughput**: many
+# results a second, however long each takes. While some of its threads wait for memory, others go on.
 #
-# How many? An H100 has 132 **multiprocessors** with room for 2,048 threads each, and memory that moves
-# 3,350 GB/s (NVIDIA's data sheet of the H100 SXM). Suppose that memory answers after one microsecond:
+# An H100 has 132 **multiprocessors** with room for 2,048 threads each, and memory that moves
+# 3,350 GB/s (NVIDIA's data sheet, SXM). Suppose that an answer takes a microsecond:
 
 # %% id="why-code"
 threads, rate, wait = 132 * 2048, 3350e9, 1e-6
@@ -54,13 +53,12 @@ print(f"bytes that must be on their way all the time: {rate * wait:,.0f}")
 print(f"for each thread: {rate * wait / threads:.1f} bytes, or {rate * wait / threads / 4:.1f} f32")
 
 # %% [markdown] id="why-after"
-# So a GPU is only fast if some hundred thousand threads each ask for a few numbers at the same time. In this
-# chapter that happens by itself, as long as you start enough of them.
+# So it is fast only while a few hundred thousand threads ask for a few numbers each.
 #
 # ## 2. Thread, warp, block, grid
 #
-# A **kernel** is a C function that every thread runs, with the same arguments. A thread differs from others only in
-# its number, and from that it finds its own element:
+# A **kernel** is a function that every thread runs, with the same arguments. Only its number differs,
+# and from that it finds its own element:
 
 # %% id="who"
 code = r"""
@@ -85,20 +83,19 @@ show(draw_grid(150, 64), "Figure {figure:grid}. 150 elements, 3 blocks of 64 thr
      "thread with the number i of its element. The last 42 threads have none.")  # fmt: skip
 
 # %% [markdown] id="words"
-# Four words, from the inside out:
+# From the inside out:
 #
 # - A **thread** has registers of its own, and `threadIdx`, its number in the block.
-# - A **warp** is 32 threads, its **lanes**, that get their instructions together. An `if` that only some lanes
+# - A **warp** is 32 threads, its **lanes**, that get their instructions together. An `if` that some lanes
 #   take costs the warp as much as if all did.
-# - A **block** is up to 1,024 threads on one multiprocessor: `blockDim` of them. They can share memory and
+# - A **block** is up to 1,024 threads on one multiprocessor, `blockDim`. They can share memory and
 #   wait for each other. `blockIdx` is its number.
-# - The **grid** is all blocks, `gridDim` of them. They run in any order, and cannot wait for each other.
+# - The **grid** is all blocks, `gridDim`. They run in any order, and cannot wait for each other.
 #
-# `extern "C" __global__` marks a function that Python may launch. Arrays arrive as pointers: a kernel sees where
-# they begin, never how long they are. The calls, `RawKernel`, `asarray`, `empty`, `asnumpy`, are CuPy's; where there
-# is a GPU, CuPy itself answers them.
+# `extern "C" __global__` marks what Python may launch. Arrays arrive as pointers, without their length.
+# `RawKernel`, `asarray`, `empty` and `asnumpy` are CuPy's calls; where there is a GPU, CuPy answers.
 #
-# **Predict before you run.** What happens in figure {figure:grid} if the `if (i < n)`, the **guard**, is left out?
+# **Predict before you run.** What happens without the **guard**, `if (i < n)`?
 
 # %% id="no-guard"
 unguarded = sim.RawKernel(code.replace("if (i < n)", ""), "who")
@@ -108,16 +105,16 @@ except sim.KernelError as error:
     print(str(error).partition("\n\n")[0])
 
 # %% [markdown] id="add"
-# A GPU would say nothing. The 42 threads would write over whatever lies behind the array. So **the guard comes first**, before any
+# A GPU would say nothing: the 42 threads write over whatever lies behind the array. So **the guard comes first**, before any
 # algorithm.
 #
 # ### Exercise 8.1: add
 #
-# Open `kernels/add.cu`, beside the folder of this notebook. Write the body: `y[i] = a[i] + b[i]` for each element, a thread each. Delete the
-# line that says `YOUR CODE HERE`, save, and run the check.
+# Open `kernels/add.cu`. Write the body: `y[i] = a[i] + b[i]`, a thread for each element. Delete the
+# line `YOUR CODE HERE`, save, and run the check.
 #
-# - `a`, `b`, `y` (n) f32. Launched with as many blocks as n needs, of 32 to 128 threads. About 3 lines.
-# - `const float* __restrict__ a` is an array that is only read, and that no other argument overlaps.
+# - `a`, `b`, `y` (n) f32. As many blocks as n needs, of 32 to 128 threads. About 3 lines.
+# - `const` marks what is only read; `__restrict__` promises that arrays do not overlap.
 #
 # <details><summary>Hint</summary>
 #
@@ -129,8 +126,7 @@ except sim.KernelError as error:
 add_ = use("8.1 add", mine("add"), solution("add"))
 
 # %% [markdown] id="add-after"
-# `add_` is your kernel once it is right. It has the name and the arguments of the package's own, so the
-# package can train with yours (chapter 10 does). Constants, if it wants any, go behind the arguments.
+# `add_` is your kernel once it is right. With the name and arguments of the package's own, it can train a model (chapter 10).
 
 # %% id="add-use"
 a, b = whole_numbers(1000), whole_numbers(1000, seed=1)
@@ -141,19 +137,19 @@ print("1,000 sums are right:", bool((cuda.asnumpy(y) == a + b).all()))
 # %% [markdown] id="two"
 # ## 3. Two dimensions, and what a warp asks for
 #
-# Grids and blocks may have two or three dimensions, `.x`, `.y` and `.z`. It only changes how threads are numbered: x first,
-# so the threads 0 to 31 of a block of shape (32, 8) are one warp, those with `threadIdx.y == 0`.
+# Grids and blocks may have up to three dimensions. That only numbers the threads, x first: in a block of (32, 8) the
+# first warp is the threads with `threadIdx.y == 0`.
 #
 # ### Exercise 8.2: add_bias
 #
 # In `kernels/add_bias.cu`: add `bias[column]` to each element of a matrix.
 #
-# - `x`, `y` (rows, columns), `bias` (columns), f32; the element (row, column) is `x[row * columns + column]`.
-# - x counts columns, y counts rows. The grid covers both, rounded up: the guard has two parts. About 4 lines.
+# - `x`, `y` (rows, columns), `bias` (columns), f32; element (row, column) is `x[row * columns + column]`.
+# - x counts columns, y counts rows. The grid covers both, rounded up. About 4 lines.
 #
 # <details><summary>Hint</summary>
 #
-# `column` is made from the `.x` of `blockIdx`, `blockDim` and `threadIdx` as before, `row` from their `.y`.
+# `column` is made from the `.x` of `blockIdx`, `blockDim` and `threadIdx` as before, `row` from their `.y`. The guard has two parts.
 #
 # </details>
 
@@ -161,12 +157,12 @@ print("1,000 sums are right:", bool((cuda.asnumpy(y) == a + b).all()))
 add_bias_ = use("8.2 add_bias", mine("add_bias"), solution("add_bias"))
 
 # %% [markdown] id="sectors"
-# Memory does not deliver single numbers. It moves **sectors** of 32 bytes, 8 f32, whole. When a warp executes
-# `x[...]`, the 32 addresses go out as one **request**, and the hardware fetches every sector in which at least one
-# of them lies. At best 32 f32 fill 4 sectors, and the request is called **coalesced**.
+# Memory moves whole **sectors** of 32 bytes, 8 f32. When a warp executes
+# `x[...]`, its 32 addresses go out as one **request**, and every sector that holds one
+# of them is moved. At best that is 4; the request is then called **coalesced**.
 #
-# Your kernel takes a block of any shape. **Predict before you run**: how many sectors does a warp's
-# store touch with blocks of (32, 8), of (8, 32), of (4, 64), of (1, 256)?
+# Your kernel takes blocks of any shape. **Predict before you run**: how many sectors does a warp's
+# store touch with each of these?
 
 
 # %% id="sectors-code"
@@ -189,30 +185,31 @@ show(draw_access(store_of_add_bias((4, 64))), "Figure {figure:access}. The first
      "(4, 64): 8 rows of the matrix, half a sector in each. Grey moves without use.")  # fmt: skip
 
 # %% [markdown] id="sectors-why"
-# A warp of (8, 32) takes 8 columns in 4 rows: still whole sectors. From there on it gets worse, up to one sector for each
-# number. The rule: **neighbours in the warp should be neighbours in memory.**
+# A warp of (8, 32) still takes whole sectors. The rule:
+# **neighbours in the warp should be neighbours in memory.**
 #
-# **Predict**, before you look at the measured times, which shapes are slow on a GPU, and by how much. (The rate counts only the
-# bytes that are needed; the last column is the largest error.)
+# **Predict** which shapes are slow on a GPU, and by how much. (The rate counts only the
+# bytes needed; the last column is the largest error.)
 
 # %% id="shapes-ladder"
 show_ladder(8, "shapes")
 
 # %% [markdown] id="shapes-why"
-# Sectors explain the order, but not all of it: a sector that is moved too early may still lie in a cache when the neighbouring
-# warp wants the rest of it.
+# Sectors give the order: twice as many took 1.6 times as long, eight times as many 6.4 times. One moved
+# too early may still lie in a cache when another warp wants the rest. And 4 sectors in four places, (8, 32), took 1.1 times as
+# long as 4 in a row.
 #
 # ## 4. Any number of threads
 #
-# A thread per element is simple, but it ties the grid to n. A **grid-stride loop** does not: each thread takes its
-# element, then the one that lies as many further on as there are threads in the grid, and so on. In each round the grid
-# moves over the array as a whole, so requests stay coalesced.
+# A **grid-stride loop** frees the grid from n: each thread takes its
+# element, then the one as many further on as the grid has threads, and so on. Requests stay
+# coalesced.
 #
 # ### Exercise 8.3: axpy
 #
-# In `kernels/axpy.cu`: `y[i] += a * x[i]` for all i, with whatever grid it is launched.
+# In `kernels/axpy.cu`: `y[i] += a * x[i]` for all i, with any grid.
 #
-# - `a` f32, `x`, `y` (n) f32. About 2 lines, a `for` among them.
+# - `a` f32, `x`, `y` (n) f32. About 2 lines.
 #
 # <details><summary>Hint</summary>
 #
@@ -224,23 +221,20 @@ show_ladder(8, "shapes")
 axpy_ = use("8.3 axpy", mine("axpy"), solution("axpy"))
 
 # %% [markdown] id="threads"
-# Now the same work can be done by one warp or by all that a GPU holds. **Predict**: one warp does 32 numbers at a time. By what
-# factor are 132 blocks of 256 threads faster? And does it help to start more threads than fit at once?
+# Now one warp can do it all, or as many threads as a GPU holds. **Predict**: by what
+# factor are 132 blocks of 256 faster than one warp? Does it help to start more than fit at once?
 
 # %% id="threads-ladder"
 show_ladder(8, "threads")
 
 # %% [markdown] id="threads-why"
-# The first row is pure latency: divide its time by the number of rounds, n / 32, and you have how long one load and store
-# take. More threads do not shorten it; they wait together. The rate grows with the threads until memory, not
-# waiting, is the limit.
-#
-# More blocks than fit at once **did not help** much: the last row of yours and the one before it do the same with
-# other grids.
+# The first row is latency: its time, divided by its n / 32 rounds, is 0.4 microseconds for each. More threads do not shorten
+# that; they wait together: 132 blocks, 1,056 warps, are 851 times as fast as one. Blocks of 256 fill the GPU when there are 1,056;
+# 124 times as many **did not help**. PyTorch is 9 % faster, perhaps by wider loads (section 6).
 #
 # ## 5. Shared memory and barriers
 #
-# Transpose a matrix: `y[column][row] = x[row][column]`. If a warp reads a row of x, it writes a column of y.
+# A transpose, `y[column][row] = x[row][column]`: a warp that reads a row of x writes a column of y.
 # **Predict** the sectors of both.
 
 # %% id="naive"
@@ -253,16 +247,16 @@ for row in profile.rows:
     print(f"{row.op:5}: {row.worst:2} sectors a request")
 
 # %% [markdown] id="shared"
-# Turned round, the loads would be the bad ones. What helps is a place where order costs nothing: **shared memory**,
-# some hundred KB on each multiprocessor. A variable declared `__shared__` exists once a block, and all of its threads see it.
+# Turned round, the loads would be bad. What helps is **shared memory**,
+# 228 KB on each multiprocessor of an H100. A `__shared__` variable exists once a block, for all its threads.
 #
-# The block reads a tile of 32 x 32 by rows into shared memory, then writes it by rows of y. In between it must wait: a thread
-# writes to y what **others** have read. `__syncthreads()` is a **barrier**: no thread goes on until all threads of the block
+# The block reads a tile of 32 x 32 by rows of x, then writes it by rows of y. In between, a thread needs
+# what **others** have read. `__syncthreads()` is a **barrier**: no thread goes on until all of the block
 # have come. Without it there is a **race**: who comes first decides the result.
 #
-# Shared memory lies in 32 **banks**. Word k is in bank k % 32, and a bank serves one word at a time. If the lanes of a warp
-# ask one bank for 2 different words, the request takes two passes: a 2-way **bank conflict**. **Predict**: a warp reads a
-# column of `float tile[32][32]`. How many ways?
+# Shared memory has 32 **banks**: word k lies in bank k % 32, and a bank serves one word at a time. If lanes
+# ask one bank for 2 different words, that takes two passes: a 2-way **bank conflict**. **Predict**: how many ways if a warp reads a
+# column of `float tile[32][32]`?
 
 # %% id="banks-figure"
 show(draw_banks(), "Figure {figure:banks}. The bank of each word in the corner of a tile with rows of 32 words, and of 33. "
@@ -273,10 +267,9 @@ show(draw_banks(), "Figure {figure:banks}. The bank of each word in the corner o
 #
 # In `kernels/transpose.cu`: read a tile, wait, write it, without a bank conflict.
 #
-# - `x` (rows, columns), `y` (columns, rows) f32. Blocks of (32, 8) or (32, 16), one for each tile. About 10 lines.
-# - Given: `tx`, and where in x the tile begins. A thread takes every `blockDim.y`-th row of the tile, so both halves are loops:
+# - `x` (rows, columns), `y` (columns, rows) f32, any sizes. A block of (32, 8) or (32, 16) a tile. About 10 lines.
+# - Given: `tx`, and where in x the tile begins. Reading and writing are loops over its rows:
 #   `for (unsigned i = threadIdx.y; i < 32; i += blockDim.y)`.
-# - Any sizes: both loops need a guard.
 #
 # <details><summary>Hint 1: read</summary>
 #
@@ -303,17 +296,18 @@ for name, kernel in [("rows of 32", solution("transpose_banks")), ("yours", tran
           f"{profile.count('barriers') // profile.blocks} barrier a block")  # fmt: skip
 
 # %% [markdown] id="transpose-predict"
-# **Predict**: which of the two ideas, the tile or its 33rd column, gains more?
+# **Predict**: which gains more, the tile or its 33rd column?
 
 # %% id="transpose-ladder"
 show_ladder(8, "transpose")
 
 # %% [markdown] id="sum"
+# The tile gained 2.9 times, its 33rd column again 1.7 times; the whole takes less than half of PyTorch's time.
+#
 # ## 6. A sum, rung by rung
 #
-# A sum needs one operation for each number, so memory should be the only limit: read n numbers once. But all threads
-# must work on **one** result. The first rung lets them queue: `atomicAdd` reads, adds and writes as one step that nobody can
-# come between.
+# All threads work on **one** result. The first rung lets them queue: `atomicAdd` reads, adds and writes in
+# one step that nobody can come between.
 
 # %% id="sum-atomic"
 print(solution("sum_atomic").text.partition("*/\n")[2])
@@ -324,8 +318,8 @@ solution("sum_atomic")((8,), (128,), (cuda.asarray(x), total, u32(1000)))
 print("right:", cuda.asnumpy(total)[0] == x.sum())
 
 # %% [markdown] id="sum-tree"
-# Right, and slow: a queue of n. Better let each block add its own numbers, in a **tree**: pairs at the same time, then pairs of
-# sums, seven steps for 128 numbers. Here is a tree that adds neighbours first. Each block leaves a part, and the same kernel
+# Better let each block add its numbers in a **tree**: pairs, then pairs of
+# sums, seven steps for 128. This one adds neighbours first. Each block leaves a part; the same kernel
 # adds the parts.
 
 # %% id="sum-neighbours"
@@ -336,16 +330,15 @@ show(draw_trees(), "Figure {figure:trees}. Who adds in each step, with 16 thread
      "must come, framed, if any of its threads adds.")  # fmt: skip
 
 # %% [markdown] id="halves"
-# Half of the threads add in the first step, a quarter in the second; but in figure {figure:trees}, left, they are spread over all
-# warps, and a warp with one busy lane costs as much as one with 32. On the right the busy ones stand together.
+# In figure {figure:trees}, left, the threads that add are spread over all
+# warps, and a warp with one busy lane costs as much as one with 32. On the right they stand together.
 #
 # ### Exercise 8.5: sum_halves
 #
 # In `kernels/sum_halves.cu`: the tree that adds the upper half to the lower half.
 #
-# - `x` (n), `parts` (blocks) f32; block `BLOCK`, a power of 2; `scratch`, `t` and `i` are given. About 7 lines.
-# - `BLOCK` is a constant of the launch: a `#define` line in front of your text.
-# - Two barriers: one after filling, and one in each step. None inside an `if`.
+# - `x` (n), `parts` (blocks) f32. `BLOCK`, a power of 2, is a constant of the launch, a `#define` in front of your text. About 7 lines.
+# - Barriers: one after filling `scratch`, one in each step. None inside an `if`.
 #
 # <details><summary>Hint</summary>
 #
@@ -371,15 +364,15 @@ print("neighbours:", requests_of(solution("sum_neighbours"), 8))
 print("halves:    ", requests_of(sum_halves_, 8))
 
 # %% [markdown] id="many"
-# Still, a block's seven steps and eight barriers serve 128 numbers only. Let each thread first add many numbers in a
+# Still, eight barriers serve 128 numbers. Let each thread first add many in a
 # register, with the loop of section 4, and only then the tree, once.
 #
 # ### Exercise 8.6: sum_many
 #
-# In `kernels/sum_many.cu`: the part before the tree. The tree is given.
+# In `kernels/sum_many.cu`: what comes before the tree.
 #
-# - Any grid: with 2 blocks of 128, thread t of block b adds the numbers 128 b + t, then those 256 further on, and so on. Its sum goes
-#   to `scratch[t]`. About 3 lines.
+# - Any grid: with 2 blocks of 128, thread t of block b adds the numbers 128 b + t, those 256 further on, and so on, and leaves its sum
+#   in `scratch[t]`. About 3 lines.
 #
 # <details><summary>Hint</summary>
 #
@@ -391,17 +384,17 @@ print("halves:    ", requests_of(sum_halves_, 8))
 sum_many_ = use("8.6 sum_many", mine("sum_many"), solution("sum_many"))
 
 # %% [markdown] id="warps"
-# What is left of the tree goes through shared memory. The lanes of a warp have a shorter way, a **shuffle**:
+# A **shuffle** needs no shared memory:
 # `__shfl_down_sync(FULL_MASK, v, 4)` gives each lane the `v` of the lane 4 further on, from register to register. `FULL_MASK` says that all
-# 32 lanes take part; all of them must come to it. No barrier: the shuffle itself makes them meet. **Predict**: how many shuffles
-# does the sum of 32 lanes need, and how many barriers that of 4 warps?
+# 32 lanes take part; all must come. No barrier. **Predict**: how many shuffles
+# for the sum of 32 lanes, how many barriers for that of 4 warps?
 #
 # ### Exercise 8.7: sum_warps
 #
-# In `kernels/sum_warps.cu`, after the loop, which is given: the sum over the block, by two stages.
+# In `kernels/sum_warps.cu`, after the loop: the block's sum, in two stages.
 #
-# - First each warp adds up its lanes' `sum`; lane 0 puts it into `scratch[warp]`. Then, after a barrier, the first warp
-#   adds those `BLOCK / 32` numbers likewise. At the end thread 0 holds the block's sum in `sum`. About 6 lines.
+# - Each warp adds its lanes' `sum`, and lane 0 puts it into `scratch[warp]`. After a barrier the first warp
+#   adds those `BLOCK / 32` numbers likewise; thread 0 has the block's sum in `sum`. About 6 lines.
 #
 # <details><summary>Hint 1: one warp</summary>
 #
@@ -423,16 +416,16 @@ print("many:  ", requests_of(sum_many_, 2))
 print("warps: ", requests_of(sum_warps_, 2))
 
 # %% [markdown] id="vector"
-# The last rung changes the loads. `float4` is four f32 side by side, `v.x, v.y, v.z, v.w`, loaded by one instruction: a quarter of
-# the requests, each of 16 sectors. Its address must be a multiple of 16 bytes, as the beginning of an array is.
+# The last rung changes the loads. A `float4` is four f32 side by side, `v.x, v.y, v.z, v.w`, loaded by one instruction: a quarter of
+# the requests, of 16 sectors each. It must begin at a multiple of 16 bytes.
 #
 # ### Exercise 8.8: sum_vector
 #
 # In `kernels/sum_vector.cu`: the loop, over float4.
 #
 # - Given: `first`, the thread's number in the grid; `threads`, how many there are; `quads`, `n / 4`. About 6 lines.
-# - Up to 3 numbers are left over at the end: each must be added by just one thread of the grid.
-# - What follows is `block_sum`, your two stages as a function; `mlstack_lib/kernels/common.cuh` stands in front of every kernel.
+# - Up to 3 numbers are left over: each must be added by one thread of the grid.
+# - `block_sum`, which follows, is your two stages as a function; `common.cuh` of the package stands in front of every kernel.
 #
 # <details><summary>Hint</summary>
 #
@@ -452,52 +445,55 @@ sum_vector_((1,), (128,), (parts, total, u32(4)), BLOCK=128)
 print("the sum of 10,003 numbers, by two launches, is right:", cuda.asnumpy(total)[0] == x.sum())
 
 # %% [markdown] id="sum-predict"
-# **Predict** the order of the rungs, and where the largest gain is. Which rung is the least exact?
+# **Predict** the order of the rungs, the largest gain, the least exact.
 
 # %% id="sum-ladder"
 show_ladder(8, "sum")
 
 # %% [markdown] id="sum-why"
-# Once memory is the limit, faster adding does not help: the last rungs differ in what they do besides reading, and little in
-# time. The error tells another story. The atomic total is rounded at every step, to the last digit of a large number; a tree adds
-# numbers of like size, and each goes through few roundings. And the order of atomics changes from run to run, so does
-# their last digit: the package uses none on floats.
+# From the queue to the tree: 392 times as fast. Then two surprises. The tree of halves asks less than half as much of shared memory,
+# and gains 3 %; shuffles **did not help** at all. So the tree is not what takes the time. Fewer blocks gained 2.5 times, wide loads
+# 1.3 times. That fits section 1, which wanted 12 bytes on their way for each thread: a load of 4 is less,
+# one of 16 more. (Above 100 %: a copy also writes.)
+#
+# The error tells another story. The atomic total is rounded n times, to the last digit of a large number; in a tree each number goes through few
+# roundings. And the order of atomics differs from run to run, hence the last digits: the package uses none on floats.
 #
 # ## 7. The clinic
 #
-# Five short kernels, each with one fault. On a GPU most of them would seem to work most of the time. For each, the cell shows what the simulator
-# says; find the fault there before you open the file.
+# Five kernels, each with one fault, which a GPU may not show. Find it in
+# what the simulator says before you open the file.
 #
-# **Patient 1, `clinic_steps`**: `y[i] = x[i + 1] - x[i]`, so y is one shorter than x.
+# **Patient 1, `clinic_steps`**: `y[i] = x[i + 1] - x[i]`; y is one shorter than x.
 
 # %% id="clinic-steps"
 print(given.diagnosis("clinic_steps"))
 
 # %% [markdown] id="clinic-reverse-intro"
-# **Patient 2, `clinic_reverse`** writes rows backwards. A block takes a row, then the row `gridDim.x` further on. There is a barrier
-# between the write of line 8 and the read of line 10. Between which two is there none?
+# **Patient 2, `clinic_reverse`** writes rows backwards: a block takes a row, then the row `gridDim.x` further on. There is a barrier
+# between the lines 8 and 10. Where is none?
 
 # %% id="clinic-reverse"
 print(given.diagnosis("clinic_reverse").partition("\n\n")[0])
 
 # %% [markdown] id="clinic-squares-intro"
-# **Patient 3, `clinic_squares`** sums squares with your tree. One fault, three findings: when threads miss each other, all that
-# follows is in disorder. Which finding is the cause?
+# **Patient 3, `clinic_squares`** sums squares with your tree. One fault, three findings: once threads miss each other,
+# all is in disorder. Which is the cause?
 
 # %% id="clinic-squares"
 for finding in given.diagnosis("clinic_squares").split("\n\n"):
     print("\n".join(finding.splitlines()[:6]))
 
 # %% [markdown] id="clinic-histogram-intro"
-# **Patient 4, `clinic_histogram`** counts digits, in shared memory first. It worked on the author's machine.
+# **Patient 4, `clinic_histogram`** counts digits, in shared memory first.
 
 # %% id="clinic-histogram"
 print(given.diagnosis("clinic_histogram").partition("\n\n")[0])
 
 # %% [markdown] id="clinic-gather-intro"
-# **Patient 5, `clinic_gather`**: `y[i] = x[idx[i]]`, with indices as NumPy's `argsort` makes them. A launch passes bytes, and nobody compares types:
-# CuPy would hand over the array, and the kernel would read each 8-byte index as two of 4 bytes. The same with single numbers: a Python `0.5` arrives as 8 bytes,
-# hence `np.float32(0.5)` in all our launches.
+# **Patient 5, `clinic_gather`**: `y[i] = x[idx[i]]`, indices from `np.argsort`. A launch passes bytes, not types: on a GPU
+# the kernel would read each index as two. Single numbers likewise: a Python `0.5` arrives as 8 bytes,
+# hence `np.float32(0.5)`.
 
 # %% id="clinic-gather"
 print(given.diagnosis("clinic_gather"))
@@ -505,8 +501,8 @@ print(given.diagnosis("clinic_gather"))
 # %% [markdown] id="clinic"
 # ### Exercise 8.9: clinic
 #
-# Mend the five files `kernels/clinic_*.cu`. In each, delete the line `YOUR CODE HERE` and change or add one or two lines; then this check says what it would
-# say of any kernel, until all five are well.
+# Mend `kernels/clinic_*.cu`: in each, delete the line `YOUR CODE HERE` and change or add one or two lines. The check names the first that is not
+# well.
 #
 # <details><summary>Hint: patients 1 and 2</summary>
 #
@@ -515,8 +511,8 @@ print(given.diagnosis("clinic_gather"))
 # </details>
 # <details><summary>Hint: patients 3 to 5</summary>
 #
-# A barrier must be reached by all threads: only the assignment belongs under the `if`. Shared memory begins as rubbish: ten threads set it to 0, and the others
-# wait. An index of 8 bytes is a `long long`.
+# A barrier must be reached by all threads: only the assignment belongs under the `if`. Shared memory begins as rubbish: ten threads set it to 0, and all wait before
+# they count. An index of 8 bytes is a `long long`.
 #
 # </details>
 
@@ -526,14 +522,13 @@ check("8.9 clinic", *[mine(name) for name in given.VISITS])
 # %% [markdown] id="time"
 # ## 8. How to time, and how not to
 #
-# A launch only puts the kernel into a queue, a **stream**, and returns; kernels of a stream run one after the other. A clock around the
-# launch measures the queueing. A clock stopped after `synchronize()` measures that too, and the way back. What you want is written by the
-# GPU itself: **events** in the same stream, before and after.
+# A launch puts the kernel into a queue, a **stream**, and returns; a clock around it measures the queueing.
+# Stopped after `synchronize()`, it measures both. The GPU itself notes the time at **events** in the stream:
 #
 # quote mlstack_lib/course/ladders.py:_elapsed
 #
-# Besides: launch a few times before you measure (the first call compiles); repeat, and give the median; use sizes and values as in real work,
-# and arrays larger than the caches; and measure a plain copy in the same run, which is what the share in our ladders refers to. If this machine has a GPU:
+# Besides: launch before you measure (the first call compiles); give the median of many; take real values,
+# and arrays larger than the caches; measure a copy in the same run. If this machine has a GPU:
 
 # %% id="time-code" tags=["nbval-ignore-output"] reason="times differ from machine to machine, and most have no GPU"
 if cuda.on_gpu:
@@ -561,36 +556,34 @@ else:
 #
 # You can now
 # - share out work among a grid, its blocks, warps and threads, and guard the edge;
-# - predict how many sectors a request of a warp moves, 4 at best and 32 at worst for f32, and how many ways a
-#   bank conflict has;
-# - use shared memory with the barriers it needs: after writing what others read, and before writing it again;
+# - predict the sectors that a request of a warp moves, 4 to 32 for f32, and the ways of a bank conflict;
+# - use shared memory with the barriers it needs: before reading what others wrote, and before writing it again;
 # - climb a ladder: one idea a rung, predicted, then measured;
-# - read what the simulator says of a kernel that is wrong: the line, the two threads, what to look for;
-# - time a kernel by events.
+# - read what the simulator says of a wrong kernel: the line, the threads, what to look for;
+# - time a kernel, by events.
 #
 # **Two questions.**
 #
-# 1. In `sum_halves` somebody leaves out the barriers once `width` is 32 or less: a single warp is left, and its lanes go together. Is that right?
+# 1. In `sum_halves` somebody leaves out the barriers once `width` is below 32: one warp is left, and its lanes go together. Is that right?
 # <details><summary>Answer</summary>
 #
-# No. Lanes get their instructions together, mostly, but since 2017 (Volta) nothing promises it, and the compiler may keep `scratch` in registers.
-# The simulator calls it a race in a warp. `__syncwarp()` between the steps is the cheap barrier for 32 lanes; a shuffle has it built in.
+# No. Since 2017 (Volta) nothing promises that lanes go together, and the compiler may keep `scratch` in registers.
+# The simulator calls it a race. `__syncwarp()` between the steps is the cheap barrier for 32 lanes; a shuffle has it built in.
 #
 # </details>
 #
-# 2. `transpose` with a tile of `float tile[32][34]`: how many ways of conflict when a warp reads a column?
+# 2. How many ways of conflict has a column of `float tile[32][34]`?
 # <details><summary>Answer</summary>
 #
 # Two. Word (i, 0) lies in bank 34 i % 32 = 2 i % 32: the even banks only, each with two words.
 #
 # </details>
 #
-# **On your own.** Write `kernels/max_vector.cu` after `sum_vector.cu`: the largest number instead of the sum. What does a thread begin with, and what
-# must a lane without a warp put in? Try it with `cuda.RawKernel`, and with `mlstack simulate` in a terminal.
+# **On your own.** Write `kernels/max_vector.cu` after `sum_vector.cu`. What does a thread begin with? Launch it with `mlstack simulate`.
 #
 # **Further reading.**
-# - NVIDIA, *CUDA C++ Programming Guide*: the reference for everything in this chapter.
-# - M. Harris, *Optimizing Parallel Reduction in CUDA*, NVIDIA: the ladder of the sum, as it was in 2007.
+# - NVIDIA, *CUDA C++ Programming Guide*: the reference for this chapter.
+# - M. Harris, *Optimizing Parallel Reduction in CUDA*, NVIDIA: the ladder of the sum in 2007.
 # - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010: how much must be on its way.
 #
 # The solutions: `solutions/08_first_kernels.ipynb` and `solutions/kernels/`. Before: chapter 07, the Transformer. Next: chapter 09, matrix
