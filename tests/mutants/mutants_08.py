@@ -125,6 +125,8 @@ kernel_mutant(*WARPS, "if (lane == 0) scratch", "scratch", "race in shared memor
 kernel_mutant(*WARPS, "scratch[warp] = sum", "scratch[t] = sum", "index out of range")
 kernel_mutant(*WARPS, "    if (warp > 0) return;\n    sum = lane < BLOCK / 32 ? scratch[lane] : 0.0f;\n",
               "    if (t >= BLOCK / 32) return;\n    sum = scratch[lane];\n", "takes no part")  # fmt: skip
+kernel_mutant(*WARPS, FIRST + STORE, "    sum = block_sum(sum, scratch);\n    if (t == 0) parts[blockIdx.x] = sum;\n    return;\n",
+              "right, but 2 barriers in a block")  # fmt: skip
 
 # ---- 8.8 sum_vector ----
 
