@@ -121,8 +121,8 @@ def _unwritten(name: str, mine: tuple, error: NotImplementedError) -> Verdict:
         for before, line in zip(lines, lines[1:], strict=False):
             if line.startswith(RAISE) and STUB_MARKER not in before:
                 return Verdict(name, "no", f"the line `{RAISE}` is still there: delete it")
-    files = "".join(f": {function.place}" for function in mine if hasattr(function, "place"))
-    return Verdict(name, "todo", f"not written yet{files}")
+    files = [f.place for f in mine if STUB_MARKER in getattr(f, "text", "")]
+    return Verdict(name, "todo", "not written yet" + f": {', '.join(files)}" * bool(files))
 
 
 def _source(function) -> str:

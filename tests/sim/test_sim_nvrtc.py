@@ -5,6 +5,7 @@ nvidia-cuda-runtime and nvidia-cuda-cccl as well.
 """
 
 import pytest
+from chapter_kernels import TEXTS, assembled
 from nvrtc import Nvrtc
 from sim_cases import CASES
 from sim_kernels import SMALL, text
@@ -133,6 +134,12 @@ def test_nvrtc_takes_the_kernels(file, nvrtc):
     if "bf16" in file and not nvrtc.headers:
         pytest.skip("the package nvidia-cuda-runtime is not installed")
     compiles, log = nvrtc(text(file))
+    assert compiles, log
+
+
+@pytest.mark.parametrize("path", TEXTS)
+def test_nvrtc_takes_the_kernels_of_the_chapters_and_their_stubs(path, nvrtc):
+    compiles, log = nvrtc(assembled(path))
     assert compiles, log
 
 

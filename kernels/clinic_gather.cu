@@ -1,0 +1,9 @@
+/* clinic_gather: y[i] = x[idx[i]]; x (m), y (n) f32, idx (n) as np.argsort gives it. Chapter 08, the clinic.
+   grid n / blockDim.x rounded up; block any. Any n. Reference x[idx]. */
+// YOUR CODE HERE (mend what follows); delete this line
+extern "C" __global__ void clinic_gather(const float* __restrict__ x, const int* __restrict__ idx,
+                                         float* __restrict__ y, unsigned n) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = x[idx[i]];
+}
+// sealed 28ae79ae18240471
