@@ -1,11 +1,13 @@
 """Launchers of the matrix products. Signatures and meaning: the reference."""
 
+from ..array import DTYPES
 from .elementwise import ceil_div, column_sum, empty_like, fill, sum_parts
 
 LARGE = {"BM": 64, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
 SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 8, "TN": 4}
 FILL = 396  # blocks that keep a large GPU busy: three for each multiprocessor of an H100
 LEAST_SHARE = 256  # of k, for a block
+BF16 = {"BK": 64, "STAGES": 3}
 
 
 def _blocks(m: int, n: int, tiles: dict[str, int]) -> int:
@@ -32,6 +34,8 @@ def _block(tiles):
 
 
 def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
+    if a.dtype == DTYPES["bf16"]:
+        return _matmul_bf16(a, b, m, n, k, trans_a, trans_b, out, accumulate)
     most_splits = max(1, k // LEAST_SHARE) if trans_a else 1
     tiles = tiles_for(m, n, most_splits)
     splits = max(1, min(FILL // _blocks(m, n, tiles), most_splits))
@@ -44,6 +48,28 @@ def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
     a.device.launch("matmul", _grid(m, n, tiles, splits), _block(tiles), args, **constants)
     if splits > 1:
         sum_parts(into, c, splits, m * n, 1, accumulate)
+    return c
+
+
+def _matmul_bf16(a, b, m, n, k, trans_a, trans_b, out=None, accumulate=False):
+    if a.dtype != b.dtype:
+        raise TypeError(f"matmul: a is {a.dtype}, b is {b.dtype}; they must agree")
+    if accumulate:
+        raise NotImplementedError("matmul: bf16 products are not accumulated; sum in f32")
+    columns = (m if trans_a else k, k if trans_b else n, n)
+    if any(size % 8 for size in columns) or a.offset % 16 or b.offset % 16:
+        raise ValueError(
+            f"matmul: in bf16 the rows of a, b and c must have a multiple of 8 numbers, and begin "
+            f"at a multiple of 16 bytes; they have {columns}; pad them with zeros"
+        )
+    size = 128 if ceil_div(m, 128) * ceil_div(n, 128) >= FILL // 4 else 64
+    c = empty_like(a, (m, n)) if out is None else out
+    tiles = {"BM": size, "BN": size} | BF16
+    shared = tiles["STAGES"] * 2 * size * tiles["BK"] * a.dtype.itemsize
+    a.device.launch(
+        "matmul_bf16", _grid(m, n, tiles), (size // 64 * size // 64 * 32,), [a, b, c, m, n, k],
+        shared=shared, TRANS_A=trans_a, TRANS_B=trans_b, **tiles,
+    )  # fmt: skip
     return c
 
 

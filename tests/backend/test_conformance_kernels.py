@@ -151,7 +151,8 @@ def test_every_kernel_of_the_package_is_launched_by_these_cases(dev, monkeypatch
     monkeypatch.setattr(dev, "launch", note)
     for label in LABELS:
         check(dev, label, CASES[label].sizes[0])
-    assert launched == {path.stem for path in kernels.PACKAGED.glob("*.cu")}
+    packaged = {path.stem for path in kernels.PACKAGED.glob("*.cu")}
+    assert launched == {name for name in packaged if not name.endswith("_bf16")}  # have a test file
 
 
 def test_an_array_of_another_dtype_is_refused(dev):
