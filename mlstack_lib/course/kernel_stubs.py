@@ -20,7 +20,7 @@ SEAL = re.compile(r"// sealed ([0-9a-f]{16})\n\Z")
 
 def build(root: Path) -> None:
     """Write what is out of step and nobody has changed; print the names."""
-    for file, text, _ in _made(root):
+    for file, text, _ in made(root):
         if not file.exists() or (sealed(file) and file.read_text(encoding="utf-8") != text):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(file, text)
@@ -30,7 +30,7 @@ def build(root: Path) -> None:
 def out_of_step(root: Path) -> list[str]:
     """A line for each file that its source no longer gives, with what to do."""
     lines = []
-    for file, text, source in _made(root):
+    for file, text, source in made(root):
         name, remedy = file.relative_to(root).as_posix(), "run: mlstack build"
         if not file.exists():
             lines.append(f"{name} is missing; {remedy}")
@@ -47,7 +47,7 @@ def edited(root: Path) -> list[str]:
     return [
         f"{file.relative_to(root).as_posix()} was changed since it was made from "
         f"{source.relative_to(root).as_posix()}"
-        for file, _, source in _made(root)
+        for file, _, source in made(root)
         if file.exists() and not sealed(file)
     ]
 
@@ -59,7 +59,7 @@ def sealed(file: Path) -> bool:
     return seal is not None and seal[1] == _hash(text[: seal.start()])
 
 
-def _made(root: Path) -> list[tuple[Path, str, Path]]:
+def made(root: Path) -> list[tuple[Path, str, Path]]:
     """(file, its text, its source) of each file that is made from another."""
     made = []
     for source in _sources(root):

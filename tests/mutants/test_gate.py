@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from zoo import mutants
 
+from mlstack_lib.course import kernel_stubs
 from mlstack_lib.course.answers import judge_cells
 from mlstack_lib.course.judging import exercises_of, judge
+from mlstack_lib.course.kernel_files import FOLDER
 from mlstack_lib.course.source import chapters
 
 ROOT = Path(__file__).parents[2]
@@ -26,14 +28,26 @@ def verdicts_of(chapter, solved: bool) -> dict:
 
 
 @pytest.fixture(scope="session")
-def judged():
+def kernel_folders(tmp_path_factory) -> dict[bool, Path]:
+    """The kernel files as their sources make them: solved, and as stubs."""
+    folders = {True: ROOT / "solutions" / "kernels", False: tmp_path_factory.mktemp("kernels")}
+    for file, text, _ in kernel_stubs.made(ROOT):
+        if file.parent == ROOT / kernel_stubs.STUBS:
+            (folders[False] / file.name).write_text(text, encoding="utf-8")
+    return folders
+
+
+@pytest.fixture(scope="session")
+def judged(kernel_folders):
     """judged(name, solved): the verdict on an exercise, each chapter judged once."""
     known = {}
 
     def verdict(name: str, solved: bool):
         number = int(name.split(".")[0])
         if (number, solved) not in known:
-            known[number, solved] = verdicts_of(CHAPTERS[number], solved)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(FOLDER, str(kernel_folders[solved]))
+                known[number, solved] = verdicts_of(CHAPTERS[number], solved)
         return known[number, solved][name]
 
     return verdict
@@ -41,7 +55,8 @@ def judged():
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_stub_is_still_to_do(name, judged, tally):
-    assert str(judged(name, solved=False)) == f"[todo] {name}: not written yet"
+    verdict = str(judged(name, solved=False))
+    assert verdict.partition(": kernels/")[0] == f"[todo] {name}: not written yet"
     tally("stubs [todo]")
 
 
@@ -51,7 +66,7 @@ def test_a_solution_is_right(name, judged, tally):
     tally("solutions [ok]")
 
 
-@pytest.mark.parametrize("m", mutants, ids=lambda m: f"{m.exercise}: {m.function.__name__}")
+@pytest.mark.parametrize("m", mutants, ids=str)
 def test_a_mutant_is_refused_with_its_message(m, tally):
     verdict = judge(m.exercise, m.function)
     assert verdict.status == "no", verdict

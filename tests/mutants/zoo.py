@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mlstack_lib.course.kernel_files import KernelFile, solution
+
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong solution, and a part of the message that it must get."""
+    """A wrong solution, a function or a kernel, and a part of the message that it must get."""
 
     exercise: str
     function: Callable
     says: str
+
+    def __str__(self) -> str:
+        return f"{self.exercise}: {getattr(self.function, '__name__', self.says)}"
 
 
 mutants: list[Mutant] = []
@@ -24,3 +29,11 @@ def mutant(exercise: str, says: str) -> Callable[[Callable], Callable]:
         return function
 
     return register
+
+
+def kernel_mutant(exercise: str, kernel: str, old: str, new: str, says: str) -> None:
+    """Register the solution of `kernel`, with `new` for its only `old`, as a wrong one."""
+    text = solution(kernel).text
+    assert text.count(old) == 1, f"{kernel}.cu has {old!r} {text.count(old)} times"
+    changed = KernelFile(kernel, text.replace(old, new), f"kernels/{kernel}.cu")
+    mutants.append(Mutant(exercise, changed, says))

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 import pytest
+from chapter_kernels import TEXTS, assembled
 from sim_cases import CASES
 from sim_kernels import SMALL, text
 
@@ -167,6 +168,12 @@ def test_nvrtc_takes_the_kernels(file, nvrtc):
     if "bf16" in file and not nvrtc.headers:
         pytest.skip("the package nvidia-cuda-runtime is not installed")
     compiles, log = nvrtc(text(file))
+    assert compiles, log
+
+
+@pytest.mark.parametrize("path", TEXTS)
+def test_nvrtc_takes_the_kernels_of_the_chapters_and_their_stubs(path, nvrtc):
+    compiles, log = nvrtc(assembled(path))
     assert compiles, log
 
 
