@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from ..files import write_json
+from ..kernels import INCLUDE, PACKAGED
 from .kernel_files import solution
 
 FOLDER = Path(__file__).parents[1] / "recorded" / "ladders"
@@ -81,8 +82,11 @@ def record(chapter: int) -> None:
 
 
 def digest(kernel: str) -> str:
-    """What tells one text of a kernel from another."""
-    return hashlib.sha256(solution(kernel).text.encode("utf-8")).hexdigest()[:16]
+    """What tells one text of a kernel, with what it includes, from another."""
+    text = solution(kernel).text
+    included = [PACKAGED / "".join(names) for names in INCLUDE.findall(text)]
+    text += "".join(file.read_text(encoding="utf-8") for file in included)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def _copy_rate(cupy) -> float:

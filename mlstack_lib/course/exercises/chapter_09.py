@@ -47,24 +47,23 @@ def changed(kernel: KernelFile, *changes: tuple[str, str]) -> KernelFile:
 # ---- how each rung is launched ----
 
 
+# name: (rows, columns of c a block computes, block, bytes of shared memory, constants)
+LAUNCHES = {
+    "matmul_naive": (32, 32, (32, 32), 0, {}),
+    "matmul_coalesced": (32, 32, (32, 32), 0, {}),
+    "matmul_tiled": (32, 32, (32, 32), 0, TILED),
+    "matmul_nt_tiled": (32, 32, (32, 32), 0, TILED),
+    "matmul_column": (64, 64, (512,), 0, COLUMN),
+    "matmul_square": (128, 128, (256,), 0, SQUARE),
+    "matmul_vector": (128, 128, (256,), 0, {}),
+    "matmul_bf16": (64, 64, (32,), 2 * 2 * 64 * 64 * 2, TENSOR),
+}
+
+
 def launch_of(name: str, m: int, n: int) -> tuple[tuple, tuple, int, dict]:
     """(grid, block, bytes of shared memory, constants) of a rung for c (m, n)."""
-    plain = {
-        "matmul_naive": ((ceil_div(m, 32), ceil_div(n, 8)), (32, 8), 0, {}),
-        "matmul_coalesced": ((ceil_div(n, 32), ceil_div(m, 8)), (32, 8), 0, {}),
-    }
-    tiles = {
-        "matmul_tiled": (32, 32, (32, 32), 0, TILED),
-        "matmul_nt_tiled": (32, 32, (32, 32), 0, TILED),
-        "matmul_column": (64, 64, (512,), 0, COLUMN),
-        "matmul_square": (128, 128, (256,), 0, SQUARE),
-        "matmul_vector": (128, 128, (256,), 0, {}),
-        "matmul_bf16": (64, 64, (32,), 2 * 2 * 64 * 64 * 2, TENSOR),
-    }
-    if name in plain:
-        return plain[name]
-    bm, bn, block, shared, constants = tiles[name]
-    return (ceil_div(n, bn), ceil_div(m, bm)), block, shared, constants
+    rows, columns, block, shared, constants = LAUNCHES[name]
+    return (ceil_div(n, columns), ceil_div(m, rows)), block, shared, constants
 
 
 def run(kernel: KernelFile, a: np.ndarray, b: np.ndarray, transposed: bool = False) -> np.ndarray:
@@ -171,8 +170,9 @@ def check_coalesced(mine):
     look = "threadIdx.x counts the threads of a warp; along what should it go?"
     said = _check_products(mine, SMALL, look)
     case, found = KernelCase("a (32, 32), b (32, 64)", look), profile(mine, 32, 64, 32)
-    for array, most in (("a", 1), ("b", 4), ("c", 4)):
-        _require_sectors(case, found, array, most, "32 neighbours of 4 bytes are 4 sectors")
+    _require_sectors(case, found, "a", 1, "a warp in one row of c needs one row of a")
+    for array in "bc":
+        _require_sectors(case, found, array, 4, "32 neighbours of 4 bytes are 4 sectors")
     return f"{said}, sectors as few as can be"
 
 

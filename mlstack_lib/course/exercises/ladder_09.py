@@ -35,8 +35,8 @@ def ladders(cupy, torch) -> list[Ladder]:
 def _rungs(p: "Product") -> list[Rung]:
     rung = p.rung
     return [
-        rung("v1 naive", "matmul_naive", (ceil_div(p.m, 32), ceil_div(p.n, 8)), (32, 8)),
-        rung("v2 coalesced", "matmul_coalesced", (ceil_div(p.n, 32), ceil_div(p.m, 8)), (32, 8)),
+        rung("v1 naive", "matmul_naive", p.grid(32, 32), (32, 32)),
+        rung("v2 coalesced", "matmul_coalesced", p.grid(32, 32), (32, 32)),
         rung("v3 shared tiles", "matmul_tiled", p.grid(32, 32), (32, 32), **TILED),
         rung("v4 column in registers", "matmul_column", p.grid(64, 64), (512,), **COLUMN),
         rung("v5 square in registers", "matmul_square", p.grid(128, 128), (256,), **SQUARE),
