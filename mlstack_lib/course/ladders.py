@@ -141,20 +141,22 @@ def _elapsed(cupy, run: Callable[[], None], count: int) -> float:
 # ---- what a chapter shows ----
 
 
-def show_ladder(chapter: int, name: str) -> None:
+def show_ladder(chapter: int, name: str, rungs: int | None = None) -> None:
     """Print a recorded ladder as a table: time, rate, and share of a copy's rate or of PyTorch.
 
     Rows of memory-bound ladders are in GB/s beside a copy; with operations, in TFLOP/s.
+    rungs: show so many of the first, and the last, which is the library's.
     """
     whole = json.loads((FOLDER / f"{chapter:02}.json").read_text(encoding="utf-8"))
     ladder = whole["ladders"][name]
-    width = max(len(rung["name"]) for rung in ladder["rungs"])
+    shown = ladder["rungs"] if rungs is None else [*ladder["rungs"][:rungs], ladder["rungs"][-1]]
+    width = max(len(rung["name"]) for rung in shown)
     by_bytes = not ladder["operations"]
     head = ("GB/s", "of copy") if by_bytes else ("TFLOP/s", "of last")
     print(f"{name}, {ladder['problem']}")
     print(f"{'':{width}} {'us':>10} {head[0]:>9} {head[1]:>8} {'error':>8}")
     last = ladder["rungs"][-1]["us"]
-    for rung in ladder["rungs"]:
+    for rung in shown:
         us = rung["us"]
         rate = ladder["nbytes"] / us / 1e3 if by_bytes else ladder["operations"] / us / 1e6
         share = rate / whole["copy_gb_s"] if by_bytes else last / us

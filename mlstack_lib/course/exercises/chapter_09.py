@@ -97,6 +97,13 @@ def requests(found: Profile, space: str, op: str, array: str = "") -> int:
     return sum(r.requests for r in rows if not array or r.sample.array == array)
 
 
+def traffic(kernel: KernelFile, m: int = 128, n: int = 128, k: int = 64) -> tuple[float, float]:
+    """For each multiplication: bytes read from memory, and a thread's reads of shared memory."""
+    found, products = profile(kernel, m, n, k), m * n * k
+    sectors = sum(r.moved for r in found.rows if (r.space, r.op) == ("global", "load"))
+    return 32 * sectors / products, 32 * requests(found, "shared", "load") / products
+
+
 # ---- what the checks have in common ----
 
 
