@@ -1,12 +1,12 @@
 /* matmul_bf16: c = op(a) op(b), op a transposition or none; op(a) (m, k), op(b) (k, n), c (m, n) bf16, sums
    in f32. TRANS_A: a is stored (k, m). TRANS_B: b is stored (n, k). The rows that a and b are stored in, and
    those of c, have a multiple of 8 numbers. No twin.                             chapter 09, rung v7
-   grid (n / BN, m / BM) rounded up; block THREADS: a warp computes 64 x 64 elements, on tensor cores.
+   grid (n / BN, m / BM) rounded up; block MMA_THREADS: a warp computes 64 x 64 elements, on tensor cores.
    Constants: BM, BN 64, 128 or 256, BK 64, STAGES >= 2. Dynamic shared memory: STAGES * (BM + BN) * BK * 2
    bytes, a ring of tiles: STAGES - 1 of them on their way, by cp.async, while one is multiplied.
    References matmul, matmul_nt, matmul_tn. */
 #include "mma.cuh"
-#define THREADS (BM / 64 * (BN / 64) * 32)
+#define MMA_THREADS (BM / 64 * (BN / 64) * 32)
 #define GROUP 8  // rows of blocks that are walked together, so that what they read is still in the L2 cache
 
 /* Where in a tile stand the 8 numbers that are part `part` of row `row`; a row has PARTS of them. */
@@ -16,14 +16,14 @@ __device__ __forceinline__ unsigned short* place(unsigned short* tile, unsigned 
     return tile + (row * PARTS + part) * 8;
 }
 
-/* Send for HIGH x WIDE numbers of a matrix (rows, cols), from (row0, col0) on; zeros beyond its edges. */
-template <unsigned HIGH, unsigned WIDE>
+/* Send for HEIGHT x WIDTH numbers of a matrix (rows, cols), from (row0, col0) on; zeros beyond its edges. */
+template <unsigned HEIGHT, unsigned WIDTH>
 __device__ __forceinline__ void send_for(unsigned short* tile, const unsigned short* __restrict__ from,
                                          unsigned rows, unsigned cols, unsigned row0, unsigned col0) {
 #pragma unroll
-    for (unsigned i = 0; i < HIGH * WIDE / 8 / THREADS; i++) {
-        unsigned e = i * THREADS + threadIdx.x, row = e / (WIDE / 8), part = e % (WIDE / 8);
-        unsigned short* to = place<WIDE / 8>(tile, row, part);
+    for (unsigned i = 0; i < HEIGHT * WIDTH / 8 / MMA_THREADS; i++) {
+        unsigned e = i * MMA_THREADS + threadIdx.x, row = e / (WIDTH / 8), part = e % (WIDTH / 8);
+        unsigned short* to = place<WIDTH / 8>(tile, row, part);
         if (row0 + row < rows && col0 + part * 8 < cols)
             cp_async16(to, from + (size_t)(row0 + row) * cols + col0 + part * 8);
         else
@@ -47,7 +47,7 @@ __device__ __forceinline__ void fragment_b(unsigned (&fb)[4], unsigned short* bs
         ldmatrix_x4_trans(fb, place<BN / 8>(bs, k + lane % 16, col / 8 + lane / 16));
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(MMA_THREADS)
     matmul_bf16(const unsigned short* __restrict__ a, const unsigned short* __restrict__ b,
                 unsigned short* __restrict__ c, unsigned m, unsigned n, unsigned k) {
     extern __shared__ __align__(128) unsigned short ring[];
@@ -90,4 +90,4 @@ extern "C" __global__ void __launch_bounds__(THREADS)
                     pack_bf16(acc[i / 2][j][i % 2 * 2], acc[i / 2][j][i % 2 * 2 + 1]);
         }
 }
-// sealed 19e7b05f43b0373f
+// sealed dbb2e6e373c427fa

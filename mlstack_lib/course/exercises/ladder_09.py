@@ -153,7 +153,9 @@ class Product:
     def packaged(self, name: str, **constants) -> Rung:
         """The package's f32 kernel."""
         constants = PACKAGED | {"TRANS_A": 0, "TRANS_B": 0} | constants
-        return self.rung(name, "matmul", self.grid(128, 128), (256,), **constants)
+        grid = self.grid(LARGE["BM"], LARGE["BN"])
+        block = (LARGE["BM"] // LARGE["TM"] * LARGE["BN"] // LARGE["TN"],)
+        return self.rung(name, "matmul", grid, block, **constants)
 
     def bf16_rung(self, name: str, bm: int, bn: int, stages: int, kernel="matmul_bf16") -> Rung:
         """The package's kernel on tensor cores, with these tiles."""

@@ -53,10 +53,9 @@ def draw_reuse(shapes: list[tuple[str, int, int]]) -> Figure:
         for i in range(rows):
             for j in range(columns):
                 _cell(axes, j, i, COMPUTED)
-        axes.set_title(
-            f"{title}\n{rows + columns} reads, {rows * columns} product{'s' * (rows * columns > 1)}",
-            fontsize=9,
-        )
+        plural = "s" * (rows * columns > 1)
+        said = f"{rows + columns} reads, {rows * columns} product{plural}"
+        axes.set_title(f"{title}\n{said}", fontsize=9)
         axes.text(-2.0, 0.5, "a", ha="right", va="center", fontsize=9)
         axes.text(0.5, -1.8, "b", ha="center", va="bottom", fontsize=9)
         axes.set(xlim=(-2.8, 8.2), ylim=(8.2, -3.0), aspect="equal")
