@@ -2,8 +2,7 @@
 # # 09 Climb the ladder of the matrix product
 #
 # Nearly all the arithmetic of a GPT is matrix products. A first kernel for them is four lines long, right, and
-# slow. This chapter makes it faster rung by rung. Each rung has one idea, and you count what it will
-# save before it is measured.
+# slow. This chapter makes it faster, one idea a rung, and you count what each will save before it is measured.
 #
 # **What you build.** Nine kernels in `kernels/`: seven rungs, a transposed form, and one instruction of
 # the tensor cores.
@@ -37,15 +36,14 @@ figures.style()
 # ## 1. How fast can it be?
 #
 # Let $C = AB$ with $A$ of shape (m, k), $B$ (k, n) and $C$ (m, n). An element of $C$ takes $k$
-# multiplications and as many additions: $2mnk$ operations in all. At least $A$ and $B$ must be read
-# and $C$ written, once each. A GPU does both at once, so the longer of the two decides.
+# multiplications and as many additions: $2mnk$ operations in all. $A$ and $B$ must be read and $C$ written,
+# at least once. A GPU does both at a time, so the longer of the two decides.
 #
 # An H100 (SXM) does at most 67 TFLOP/s in f32 and 989 in bf16 on its tensor cores, and moves at most
-# 3.35 TB/s (NVIDIA's data sheet). Whoever does fewer **operations a byte** than the ratio of the two
-# waits for memory.
+# 3.35 TB/s (NVIDIA's data sheet). With fewer **operations a byte** than their ratio, it waits for memory.
 #
-# **Predict before you run.** In the course's 12M-parameter model, 16,384 rows of 384 numbers meet a weight
-# of 384 by 1,536. Does arithmetic or memory limit that product, in f32 and in bf16?
+# **Predict before you run.** In the course's model of 12M parameters, 16,384 rows of 384 numbers meet a weight
+# of 384 by 1,536. What limits that product, in f32 and in bf16?
 
 # %% id="roof-table"
 BANDWIDTH, PEAK = 3.35, {4: 67, 2: 989}  # TB/s; TFLOP/s by bytes a number
@@ -73,12 +71,12 @@ show(
 )
 
 # %% [markdown] id="roof-why"
-# Figure {figure:roof} is called a **roofline** (Williams and others). In f32 even the model's small products can reach the
+# Figure {figure:roof} is called a **roofline**. In f32 even the model's small products can reach the
 # level part. In bf16 they stand at the bend or before it.
 #
 # But this holds for a kernel that reads each number **once**. One that asks memory for both factors of each
-# multiplication does 2 operations for 8 bytes: the leftmost point. The whole ladder is the
-# way from there to the right: read once, use often.
+# multiplication does 2 operations for 8 bytes: the leftmost point. The ladder leads from there to the right: read once,
+# use often.
 #
 # The reference, for all that follows:
 #
@@ -110,7 +108,12 @@ naive_ = use("9.1 matmul_naive", mine("matmul_naive"), solution("matmul_naive"))
 # %% id="naive-use"
 rng = np.random.default_rng(0)
 a, b = (rng.standard_normal(shape).astype(np.float32) for shape in [(50, 70), (70, 90)])
-print("c[0, :4] by the kernel:", given.run(naive_, a, b)[0, :4].round(3), " by NumPy:", (a @ b)[0, :4].round(3))
+print(
+    "c[0, :4] by the kernel:",
+    given.run(naive_, a, b)[0, :4].round(3),
+    " by NumPy:",
+    (a @ b)[0, :4].round(3),
+)
 
 # %% [markdown] id="naive-predict"
 # **Predict before you run.** In the file, neighbours of a warp are neighbours in a **column** of `c`. In one turn of
@@ -128,11 +131,10 @@ def count(name, kernel):
 count("v1", naive_)
 
 # %% [markdown] id="naive-why"
-# All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors. 33
-# sectors for 32 multiplications. The caches keep some of that from memory, since the next seven turns
-# want the same sectors; the requests have to be served all the same.
+# All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors. The caches keep some
+# of that from memory, since the next seven turns want the same sectors, but every request has to be served.
 #
-# A rung's row in the measured table, on one H100, beside cuBLAS, NVIDIA's own library, called by PyTorch:
+# Measured on one H100, beside cuBLAS, NVIDIA's own library, as PyTorch calls it:
 
 # %% id="naive-ladder"
 show_ladder(9, "matmul", rungs=1)
@@ -161,20 +163,18 @@ count("v2", coalesced_)
 show_ladder(9, "matmul", rungs=2)
 
 # %% [markdown] id="coalesced-why"
-# Now a turn takes one sector of `a`, which all 32 share, and four of `b`: 5 bytes a multiplication instead of 33,
-# for two letters changed.
+# One sector of `a`, which all 32 share, and four of `b`: two letters were changed for it.
 #
 # ## 4. v3: tiles in shared memory
 #
 # Still each multiplication asks memory for its factors. But the 1,024 threads of a block need only 32 rows of `a` and 32
-# columns of `b`, and each number of those is needed 32 times. Let the block fetch it once, into shared memory.
-# A whole row does not fit, so go along k in steps: a **tile** of 32 by 32 of `a` and one of `b`, multiply,
-# next tile.
+# columns of `b`, each number 32 times. Let the block fetch it once, into shared memory. Whole rows
+# do not fit, so go along k in steps: a **tile** of 32 by 32 of each, multiply, next tile.
 #
 # ### Exercise 9.3: matmul_tiled
 #
-# In `kernels/matmul_tiled.cu`, write the body of the loop over tiles: every thread brings one number
-# of each tile, then adds TILE products to `sum`.
+# In `kernels/matmul_tiled.cu`, write the body of the loop over tiles: each thread brings one number
+# of either tile, then adds TILE products to `sum`.
 #
 # - `as[ty][tx]` is row `row`, column `k0 + tx` of `a`; `bs[ty][tx]` is row `k0 + ty`, column `col` of `b`.
 #   Beyond the edges of `a` and `b`: zero. No thread may leave early. Why?
@@ -203,22 +203,22 @@ count("v3", tiled_)
 show_ladder(9, "matmul", rungs=3)
 
 # %% [markdown] id="tiled-why"
-# A twentieth of the bytes: 8 operations a byte, and memory would allow 27 TFLOP/s. Another limit
-# comes first. In each cycle a multiprocessor of an H100 can begin the multiply-adds of four warps (128 f32 units), but
-# serve only one request of a warp to shared memory (32 banks of 4 bytes). Two reads for a multiplication: at best
-# half a warp's worth of multiplications a cycle, an eighth of the four that it could do. No more than about 8 TFLOP/s.
+# 8 operations a byte now: memory would allow 27 TFLOP/s. Another limit comes first. In each cycle a
+# multiprocessor of an H100 can begin the multiply-adds of four warps (128 f32 units), but serve one request of a warp to shared
+# memory (32 banks of 4 bytes). At two reads a multiplication that feeds half a warp a cycle, an eighth of the
+# four: no more than about 8 TFLOP/s.
 #
 # ## 5. A matrix stored the other way
 #
-# A linear layer's weight is stored (out, in), so its product is $XW^T$: `b` is given as (n, k). And the backward
-# pass needs the transposes of both factors. Nobody moves a matrix for that; the tile is filled differently.
+# A linear layer's weight is stored (out, in), so its product is $XW^T$: `b` is given as (n, k). Nobody moves a
+# matrix for that; the tile is filled differently.
 #
 # ### Exercise 9.4: matmul_nt_tiled
 #
 # `kernels/matmul_nt_tiled.cu` is v3 with the index of `b` changed, `b[col * k + k0 + ty]`. The result is
 # right. Mend the line that fills `bs`, and the declaration, so that
 #
-# - no request of a warp moves more than 4 sectors, as neighbours read neighbours of a row of `b`;
+# - no request of a warp moves more than 4 sectors;
 # - no two threads of a warp meet in a bank of shared memory. 2 lines.
 #
 # <details><summary>Hint 1: memory</summary>
@@ -236,14 +236,14 @@ show_ladder(9, "matmul", rungs=3)
 # %% id="nt-check"
 nt_ = use("9.4 matmul_nt_tiled", mine("matmul_nt_tiled"), solution("matmul_nt_tiled"))
 
-# %% id="nt-figure"
+# %% id="nt-count"
+as_given = given.changed(solution("matmul_nt_tiled"), *given.GIVEN_NT)
 unpadded = given.changed(solution("matmul_nt_tiled"), given.GIVEN_NT[0])
-found = given.profile(unpadded, 32, 32, 32, transposed=True)
-show(
-    draw_access(found.at("bs[tx][ty] =", "store", "shared")),
-    "Figure {figure:column}. Without padding, a warp writes a column of the tile: 32 words of one bank, "
-    "one after the other. With rows of 33 words each lands in a bank of its own.",
-)
+for name, kernel in [("as given", as_given), ("along the rows", unpadded), ("mended", nt_)]:
+    found = given.profile(kernel, 32, 32, 32, transposed=True)
+    sectors = max(row.worst for row in found.rows if row.sample.array == "b")
+    ways = max(row.worst for row in found.rows if row.space == "shared")
+    print(f"{name:15} sectors a request of b: {sectors:2}   ways of bank conflict: {ways:2}")
 
 # %% id="nt-ladder"
 show_ladder(9, "transposed")
@@ -311,20 +311,20 @@ count("v5", square_)
 show_ladder(9, "matmul", rungs=5)
 
 # %% [markdown] id="square-why"
-# v4: one request a cycle is 1 / 1.125 of a warp's multiplications, 22 % of the four. v5: 1 / 0.25, all four. Larger
-# blocks halve the bytes from memory each time as well.
+# v4: one request a cycle feeds 1 / 1.125 warps, 22 % of the four. v5: 1 / 0.25, all four. And larger blocks halved the bytes
+# from memory each time.
 #
-# Why not 16 by 16? A thread has at most 255 registers, and 256 sums alone are more. The more registers a thread has, the fewer
-# threads fit, and the fewer are there to work while others wait.
+# Why not 16 by 16? A thread has at most 255 registers, and 256 sums alone are more. And the more registers a thread takes, the
+# fewer threads fit, to work while others wait.
 #
 # ## 7. v6: fewer, wider, earlier
 #
-# Of 80 instructions in a step of v5, 16 are reads, and issuing takes a slot whether it reads 4 bytes or 16. And
-# all threads wait for the next tile: nothing is computed meanwhile. So v6
+# Of 80 instructions in a step of v5, 16 are reads, each of 4 bytes. And while the next tile comes, nothing is
+# computed. So v6
 #
 # - reads and writes `float4`, 16 bytes at a time: 4 reads of shared memory for 64 multiplications;
 # - for this keeps the tile of `a` **transposed**, `as[kk][row]`: a thread's rows become neighbours;
-# - **fetches** the next tile into registers before it multiplies the present one, and **puts** it into a second half of
+# - **fetches** the next tile into registers before it multiplies this one, and **puts** it into a second half of
 #   shared memory afterwards: one barrier a tile.
 #
 # ### Exercise 9.7: matmul_vector
@@ -367,9 +367,8 @@ print("yours and the package's differ by less than 1e-4:", np.abs(same - theirs)
 # %% [markdown] id="mma"
 # ## 8. One instruction, 4,096 operations
 #
-# f32 ends here: the multiply-add units are busy. Beside them each multiprocessor has **tensor cores**, which multiply
-# small matrices of 16-bit numbers. **bf16** is an f32 cut to 16 bits: the same range, 8 bits of precision. Products
-# are summed in f32.
+# f32 ends here. Beside its multiply-add units each multiprocessor has **tensor cores**, which multiply small matrices of 16-bit
+# numbers and sum in f32. **bf16** is an f32 cut to 16 bits: the same range, 8 bits of precision.
 #
 # `mma` works on a whole warp: $D \mathrel{+}= AB$ with $A$ 16 by 16, $B$ 16 by 8. Each lane
 # holds a part of each matrix in registers, two bf16 in one: its **fragment**.
@@ -377,13 +376,13 @@ print("yours and the package's differ by less than 1e-4:", np.abs(same - theirs)
 # %% id="fragments"
 show(
     draw_fragments(),
-    "Figure {figure:fragments}. Which lane holds what, and in which register. A box of a or b is two "
-    "neighbouring bf16, a box of c one f32. Matrix b is drawn as the exercise stores it, transposed.",
+    "Figure {figure:fragments}. Which lane holds what, and in which register, as lane:register. A box of a "
+    "or b is two neighbouring bf16, a box of c one f32. b is drawn as it is stored here, transposed.",
 )
 
 # %% [markdown] id="mma-exercise"
-# Read figure {figure:fragments} for lane 5: row 1 and columns 2, 3 of `a` in `fa[0]`; row 9 in `fa[1]`; in `fa[2]` and `fa[3]` the same
-# rows, 8 columns further. With `g = lane / 4` and `p = lane % 4 * 2` this is one formula for all lanes.
+# In figure {figure:fragments}, lane 5 holds row 1, columns 2 and 3 of `a` in `fa[0]`; row 9 in `fa[1]`; in `fa[2]` and `fa[3]` the same
+# rows, 8 columns further. With `g = lane / 4` and `p = lane % 4 * 2` one formula fits all lanes.
 #
 # ### Exercise 9.8: mma_tile
 #
@@ -406,7 +405,7 @@ mma_ = use("9.8 mma_tile", mine("mma_tile"), solution("mma_tile"))
 # %% [markdown] id="swizzle"
 # ## 9. v7: feed them
 #
-# The new peak is 15 times the old, so reading is the problem again, and the means are the old ones, made for this:
+# The peak is 15 times higher, so reading is the problem again. The means are the old ones, made for this:
 #
 # - **Registers.** A warp computes 64 by 64 elements: for 16 steps of k, 8 fragment loads for 32 `mma`.
 # - **`ldmatrix`** loads a fragment of 16 by 16 in one instruction: each lane names a row of 8 numbers, 16
@@ -427,18 +426,16 @@ show(
 )
 
 # %% [markdown] id="swizzle-why"
-# Padding would help as in section 5, but costs space, and rows must begin at multiples of 16 bytes. Better: leave every number
-# in its row, but in row r exchange the eight parts of 16 bytes: part p goes to place p XOR (r mod 8).
-# That is a permutation, and no two of eight neighbouring rows send the same part to the same place. It is called
-# a **swizzle**.
+# Padding would help as in section 5, but costs space. Better: in row r exchange the parts of 16 bytes, so that part p stands at
+# place p XOR (r mod 8). Eight neighbouring rows then send the same part to eight different places. This is called a **swizzle**.
 #
 # ### Exercise 9.9: matmul_bf16
 #
 # `kernels/matmul_bf16.cu` is nearly complete. Three pieces are missing:
 #
 # - in `place`: exchange the parts. 1 line;
-# - at the head of the loop: wait until tile `t` has arrived, **everyone's** copies of it; at that point STAGES - 1 groups
-#   have been closed since it began, and STAGES - 2 of them may still be on their way. 2 lines;
+# - at the head of the loop: wait until **everyone's** copies of tile `t` have arrived; STAGES - 2 later groups may still
+#   be on their way. 2 lines;
 # - for 16 steps of k: load 4 fragments of `a` and 4 of `b`, and make 32 products. 7 lines.
 #
 # `fragment_a(fa[i], as, row, k)` loads 16 by 16 of `a`. `fragment_b(fb[j], bs, k, col)` loads two fragments for 8 columns each: its numbers
@@ -470,7 +467,7 @@ show(
 # in groups, so that their rows and columns are still in the L2 cache?
 
 # %% id="bf16-ladder-code"
-show_ladder(9, "bf16")
+show_ladder(9, "bf16", peak=PEAK[2])
 
 # %% [markdown] id="dtype"
 # In the package this kernel stands behind the dtype. The same call, other numbers:
@@ -482,19 +479,19 @@ error = np.abs(c.astype(np.float64) - short[0].astype(np.float64) @ short[1].ast
 print(c.dtype, c.shape, " error below 2^-8 of the largest:", error.max() < 2**-8 * np.abs(c).max())
 
 # %% [markdown] id="measured"
-# ## 10. Measured, and what it is worth
+# ## 10. Measured
 #
 # The whole f32 ladder, the packaged kernel before the last row:
 
 # %% id="ladder"
-show_ladder(9, "matmul")
+show_ladder(9, "matmul", peak=PEAK[4])
 
 # %% [markdown] id="model"
 # And the product of section 1, as the model has it:
 
 # %% id="model-ladder"
-show_ladder(9, "model")
-show_ladder(9, "model_bf16")
+show_ladder(9, "model", peak=PEAK[4])
+show_ladder(9, "model_bf16", peak=PEAK[2])
 
 # %% [markdown] id="recap"
 # ## Recap
@@ -511,8 +508,8 @@ show_ladder(9, "model_bf16")
 # 1. v5 with squares of 4 by 4 instead of 8 by 8: how many reads a multiplication, and how near to the peak does shared memory let it come?
 # <details><summary>Answer</summary>
 #
-# 8 reads for 16 multiplications, 0.5: one request a cycle is two warps' multiplications, half of the four. It needs fewer
-# registers, though, and makes smaller tiles, so there are enough blocks for a small matrix: the package chooses it there.
+# 8 reads for 16 multiplications, 0.5: one request a cycle feeds two warps, half of the four. It needs fewer
+# registers, though, and makes smaller tiles, so that a small matrix has enough blocks: the package takes 8 by 4 there.
 #
 # </details>
 #

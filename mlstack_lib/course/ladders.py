@@ -141,11 +141,14 @@ def _elapsed(cupy, run: Callable[[], None], count: int) -> float:
 # ---- what a chapter shows ----
 
 
-def show_ladder(chapter: int, name: str, rungs: int | None = None) -> None:
+def show_ladder(
+    chapter: int, name: str, rungs: int | None = None, peak: float | None = None
+) -> None:
     """Print a recorded ladder as a table: time, rate, and share of a copy's rate or of PyTorch.
 
     Rows of memory-bound ladders are in GB/s beside a copy; with operations, in TFLOP/s.
-    rungs: show so many of the first, and the last, which is the library's.
+    rungs: show so many of the first, and the last, which is the library's. peak: what the machine
+    can do at most, in the same unit; its share is one more column.
     """
     whole = json.loads((FOLDER / f"{chapter:02}.json").read_text(encoding="utf-8"))
     ladder = whole["ladders"][name]
@@ -154,7 +157,9 @@ def show_ladder(chapter: int, name: str, rungs: int | None = None) -> None:
     by_bytes = not ladder["operations"]
     head = ("GB/s", "of copy") if by_bytes else ("TFLOP/s", "of last")
     print(f"{name}, {ladder['problem']}")
-    print(f"{'':{width}} {'us':>10} {head[0]:>9} {head[1]:>8} {'error':>8}")
+    print(
+        f"{'':{width}} {'us':>10} {head[0]:>9} {head[1]:>8} {'error':>8}" + " of peak" * bool(peak)
+    )
     last = ladder["rungs"][-1]["us"]
     for rung in shown:
         us = rung["us"]
@@ -162,7 +167,7 @@ def show_ladder(chapter: int, name: str, rungs: int | None = None) -> None:
         share = rate / whole["copy_gb_s"] if by_bytes else last / us
         print(
             f"{rung['name']:{width}} {us:10,.1f} {rate:9,.1f} {100 * share:6.0f} % "
-            f"{rung['error']:8.1g}"
+            f"{rung['error']:8.1g}" + (f" {100 * rate / peak:5.0f} %" if peak else "")
         )
     ceiling = f"a copy moved {whole['copy_gb_s']:,.0f} GB/s in the same run; " * by_bytes
     print(f"{ceiling}{whole['machine']}; {whole['versions']}; {whole['date']}; {whole['command']}")

@@ -73,10 +73,10 @@ def _cell(axes, x: float, y: float, color: str) -> None:
 def draw_fragments() -> Figure:
     """Draw which lane holds which numbers of a, b and c for mma.m16n8k16, and in which register.
 
-    A box is a register of two neighbouring bf16 of a or b, or one of the f32 of c; in it the lane.
+    A box is a register of two neighbouring bf16 of a or b, or of one f32 of c; in it lane:register.
     """
     figure, axes = plt.subplots(
-        1, 3, figsize=(WIDTH, 4.3), width_ratios=[16, 16, 12], constrained_layout=True
+        1, 3, figsize=(WIDTH, 4.3), width_ratios=[15, 15, 17], constrained_layout=True
     )
     a = {(g + 8 * (r % 2), p + 4 * (r // 2)): (4 * g + p, r)
          for g in range(8) for p in range(4) for r in range(4)}  # fmt: skip
@@ -97,8 +97,8 @@ def _draw_fragment(axes, title, name, held, width, along, down) -> None:
             Rectangle((column * width, row), width, 1, facecolor=REGISTERS[register],
                       edgecolor=INK, lw=0.5)
         )  # fmt: skip
-        axes.text((column + 0.5) * width, row + 0.53, str(lane), ha="center", va="center",
-                  fontsize=6.5)  # fmt: skip
+        axes.text((column + 0.5) * width, row + 0.53, f"{lane}:{register}", ha="center",
+                  va="center", fontsize=6)  # fmt: skip
     for i, color in enumerate(REGISTERS[: 1 + max(r for _, r in held.values())]):
         axes.plot([], [], "s", ms=7, color=color, markeredgecolor=INK, label=f"{name}[{i}]")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 * 16 / max(rows, 12)), ncols=2,
