@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..array import DTYPES, STATE_SIZE, Array
+from ..array import STATE_SIZE, Array
 from ..errors import CouldNotFinish
 from .buffers import Steps
 
@@ -73,8 +73,8 @@ class RawKernels:
     def launch(self, name, grid, block, args, shared: int, constants: dict) -> None:
         """Launch `name` on arrays and numbers: whole ones as u32, others as f32.
 
-        Raises TypeError for an array of another size of element than 4 bytes, unless it is bf16
-        and the kernel's name says that it takes that.
+        Raises TypeError for an array of another size of element than 4 bytes, unless the kernel's
+        name says that it takes bf16.
         """
         kernel = self.kernel(name, constants)
         if shared > 48 << 10:
@@ -83,10 +83,8 @@ class RawKernels:
 
     def _value(self, name: str, arg):
         if isinstance(arg, Array):
-            bf16 = name.endswith("_bf16")
-            if arg.dtype.itemsize != 4 and not (bf16 and arg.dtype == DTYPES["bf16"]):
-                kinds = "bf16, " * bf16 + "f32, i32 or u32"
-                raise TypeError(f"{name}: the kernel takes {kinds}, got {arg.dtype}")
+            if arg.dtype.itemsize != 4 and not name.endswith("_bf16"):
+                raise TypeError(f"{name}: the kernel takes f32, i32 or u32, got {arg.dtype}")
             return self.argument(arg)
         if isinstance(arg, np.generic):
             return arg

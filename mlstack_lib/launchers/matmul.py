@@ -7,7 +7,6 @@ LARGE = {"BM": 64, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
 SMALL = {"BM": 64, "BN": 64, "BK": 16, "TM": 8, "TN": 4}
 FILL = 396  # blocks that keep a large GPU busy: three for each multiprocessor of an H100
 LEAST_SHARE = 256  # of k, for a block
-BF16 = {"BK": 64, "STAGES": 3}
 
 
 def _blocks(m: int, n: int, tiles: dict[str, int]) -> int:
@@ -51,25 +50,23 @@ def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
     return c
 
 
-def _matmul_bf16(a, b, m, n, k, trans_a, trans_b, out=None, accumulate=False):
-    if a.dtype != b.dtype:
-        raise TypeError(f"matmul: a is {a.dtype}, b is {b.dtype}; they must agree")
+def _matmul_bf16(a, b, m, n, k, trans_a, trans_b, out, accumulate):
+    rows = (m if trans_a else k, k if trans_b else n, n)
+    if a.dtype != b.dtype or any(x % 8 for x in rows) or (a.offset | b.offset) % 16:
+        raise ValueError(
+            "matmul: in bf16 a, b and c need rows of a multiple of 8 numbers, from multiples of 16 "
+            f"bytes on; a is {a.dtype}, b {b.dtype}, rows are {rows}; pad them with zeros"
+        )
     if accumulate:
         raise NotImplementedError("matmul: bf16 products are not accumulated; sum in f32")
-    columns = (m if trans_a else k, k if trans_b else n, n)
-    if any(size % 8 for size in columns) or a.offset % 16 or b.offset % 16:
-        raise ValueError(
-            f"matmul: in bf16 the rows of a, b and c must have a multiple of 8 numbers, and begin "
-            f"at a multiple of 16 bytes; they have {columns}; pad them with zeros"
-        )
-    size = 128 if ceil_div(m, 128) * ceil_div(n, 128) >= FILL // 4 else 64
     c = empty_like(a, (m, n)) if out is None else out
-    tiles = {"BM": size, "BN": size} | BF16
-    shared = tiles["STAGES"] * 2 * size * tiles["BK"] * a.dtype.itemsize
+    size = 128 if ceil_div(m, 128) * ceil_div(n, 128) >= FILL // 4 else 64
+    tiles = {"BM": size, "BN": size, "BK": 64, "STAGES": 3, "TRANS_A": trans_a, "TRANS_B": trans_b}
+    shared = tiles["STAGES"] * (size + size) * tiles["BK"] * a.dtype.itemsize
+    args = [a, b, c, m, n, k]
     a.device.launch(
-        "matmul_bf16", _grid(m, n, tiles), (size // 64 * size // 64 * 32,), [a, b, c, m, n, k],
-        shared=shared, TRANS_A=trans_a, TRANS_B=trans_b, **tiles,
-    )  # fmt: skip
+        "matmul_bf16", _grid(m, n, tiles), (size * size // 128,), args, shared=shared, **tiles
+    )
     return c
 
 

@@ -77,11 +77,11 @@ def test_a_gradient_goes_into_out(dev):
 
 def test_rows_that_are_no_multiple_of_16_bytes_are_refused(dev):
     a, b = (dev.upload(x) for x in operands(8, 12, 8, "matmul"))
-    with pytest.raises(ValueError, match=r"must have a multiple of 8 numbers.*\(8, 12, 12\)"):
+    with pytest.raises(ValueError, match=r"need rows of a multiple of 8.*rows are \(8, 12, 12\)"):
         ELSEWHERE["matmul"](a, b)
 
 
 def test_two_dtypes_are_refused(dev):
     a = dev.upload(np.zeros((8, 8), BF16))
-    with pytest.raises(TypeError, match="a is bfloat16, b is float32; they must agree"):
+    with pytest.raises(ValueError, match="a is bfloat16, b float32"):
         ELSEWHERE["matmul"](a, dev.upload(np.zeros((8, 8), np.float32)))
