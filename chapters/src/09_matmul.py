@@ -291,7 +291,8 @@ column_ = use("9.5 matmul_column", mine("matmul_column"), solution("matmul_colum
 # first TM numbers into `ra` and TN into `rb`, then all their products; and the write of `acc[i][j]`.
 #
 # - The thread owns rows `ty + i * (BM / TM)` and columns `tx + j * (BN / TN)`: **spread out**, so that
-#   neighbours in a warp read neighbours. (With columns `tx * TN + j` they would be 8 words apart.) 5 and 2 lines.
+#   neighbours in a warp read neighbours. (With `tx * TN + j` they would be 8 words apart.) 8 and 2 lines, each
+#   `#pragma unroll` counted.
 #
 # <details><summary>Hint</summary>
 #
@@ -351,6 +352,9 @@ count("v6", vector_)
 show_ladder(9, "matmul", rungs=6)
 
 # %% [markdown] id="packaged"
+# A read of 16 bytes a thread takes four passes of the banks, so the bytes stay the same; three of four instructions are
+# saved.
+#
 # The package's `matmul` is this rung with both transpositions, any sizes and a choice of tiles. Its loop, from
 # `tile.cuh`:
 
@@ -408,13 +412,13 @@ mma_ = use("9.8 mma_tile", mine("mma_tile"), solution("mma_tile"))
 # The peak is 15 times higher, so reading is the problem again. The means are the old ones, made for this:
 #
 # - **Registers.** A warp computes 64 by 64 elements: for 16 steps of k, 8 fragment loads for 32 `mma`.
-# - **`ldmatrix`** loads a fragment of 16 by 16 in one instruction: each lane names a row of 8 numbers, 16
-#   bytes, and the hardware hands the pairs to the lanes of figure {figure:fragments}; `_trans` transposes on the way.
-# - **`cp.async`** copies from memory to shared memory without passing through registers. Copies are closed into groups;
-#   `cp_async_wait<N>` waits until at most N groups are on their way. A ring of STAGES tiles: STAGES - 1 on their way, one in use.
+# - **`ldmatrix`** loads a fragment of 16 by 16 in one instruction: each lane names 16 bytes of a row, and the hardware hands
+#   the pairs to the lanes of figure {figure:fragments}; `_trans` transposes on the way.
+# - **`cp.async`** copies from memory to shared memory, past the registers. Copies are closed into groups;
+#   `cp_async_wait<N>` waits until at most N groups are on their way. In a ring of STAGES tiles one is in use, the others are on their way.
 #
-# One thing is in the way. `ldmatrix` reads eight rows at a time, 16 bytes of each. A row of the tile
-# is 64 bf16, 128 bytes: all 32 banks once. **Predict before you run:** how many ways of conflict?
+# But `ldmatrix` reads eight rows at a time, 16 bytes of each, and a row of the tile is 64 bf16, 128 bytes: all 32 banks once.
+# **Predict before you run:** how many ways of conflict?
 
 # %% id="plain-figure"
 plain = given.changed(solution("matmul_bf16"), given.SWIZZLE)
@@ -436,7 +440,7 @@ show(
 # - in `place`: exchange the parts. 1 line;
 # - at the head of the loop: wait until **everyone's** copies of tile `t` have arrived; STAGES - 2 later groups may still
 #   be on their way. 2 lines;
-# - for 16 steps of k: load 4 fragments of `a` and 4 of `b`, and make 32 products. 7 lines.
+# - for 16 steps of k: load 4 fragments of `a` and 4 of `b`, and make 32 products. 9 lines.
 #
 # `fragment_a(fa[i], as, row, k)` loads 16 by 16 of `a`. `fragment_b(fb[j], bs, k, col)` loads two fragments for 8 columns each: its numbers
 # 0, 1 and 2, 3. `acc[i][j]` is 16 rows from `my_row + i * 16`, 8 columns from `my_col + j * 8`.
@@ -522,13 +526,13 @@ show_ladder(9, "model_bf16", peak=PEAK[2])
 #
 # </details>
 #
-# **On your own.** Give v3 tiles of 16: count the bytes and reads first. Then try `BK` 16 in v5 (its constants are in
-# `mlstack_lib/course/exercises/chapter_09.py`): what changes in the counts, and what only in the number of barriers?
+# **On your own.** Write `matmul_tn_tiled`, for `a` stored (k, m). Which of the two tiles needs padding now? Count first,
+# then ask the profile.
 #
 # **Further reading.**
 # - S. Williams, A. Waterman, D. Patterson, *Roofline: An Insightful Visual Performance Model for Multicore
 #   Architectures*, Communications of the ACM 52, 2009.
-# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010: why registers beat more threads.
-# - NVIDIA, *Parallel Thread Execution ISA*, the sections on `mma`, `ldmatrix` and `cp.async`: the figure of section 8 in full.
+# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010: registers instead of threads.
+# - NVIDIA, *CUDA C++ Programming Guide*: units and banks of a multiprocessor. *Parallel Thread Execution ISA*: `mma`, `ldmatrix`, `cp.async`.
 #
 # The solutions: `solutions/kernels/`. Before: chapter 08, first CUDA kernels. Next: chapter 10, LayerNorm kernels.
