@@ -4,15 +4,14 @@
 # Nearly all the arithmetic of a GPT is matrix products. A first kernel for them is four lines long, right, and
 # slow. This chapter makes it faster, one idea a rung, and you count what each will save before it is measured.
 #
-# **What you build.** Nine kernels in `kernels/`: seven rungs, a transposed form, and one instruction of
-# the tensor cores.
+# **What you build.** Nine kernels in `kernels/`: seven rungs, a transposed form, a first use of tensor cores.
 #
 # **What you can do afterwards.** You can
-# - say from a product's sizes whether arithmetic or memory limits it, and how fast it can be at best;
-# - count what a kernel reads for each multiplication, from memory and from shared memory;
-# - keep a number where it is used again: in a tile of shared memory, then in registers;
-# - multiply a matrix that is stored transposed without reading it against the grain;
-# - feed the tensor cores, and lay out shared memory so that no two reads meet in a bank.
+# - say from a product's sizes what limits it, arithmetic or memory;
+# - count what a kernel reads for each multiplication;
+# - keep a number where it is used again: in a tile of shared memory, in registers;
+# - multiply a matrix that is stored transposed;
+# - feed the tensor cores, without conflicts in shared memory.
 #
 # **What you need.** Chapter 08. A GPU is not needed. About 3 hours.
 
@@ -37,7 +36,7 @@ figures.style()
 #
 # Let $C = AB$ with $A$ of shape (m, k), $B$ (k, n) and $C$ (m, n). An element of $C$ takes $k$
 # multiplications and as many additions: $2mnk$ operations in all. $A$ and $B$ must be read and $C$ written,
-# at least once. A GPU does both at a time, so the longer of the two decides.
+# meanwhile, so the longer of the two decides.
 #
 # An H100 (SXM) does at most 67 TFLOP/s in f32 and 989 in bf16 on its tensor cores, and moves at most
 # 3.35 TB/s (NVIDIA's data sheet). With fewer **operations a byte** than their ratio, it waits for memory.
@@ -75,10 +74,7 @@ show(
 # level part. In bf16 they stand at the bend or before it.
 #
 # But this holds for a kernel that reads each number **once**. One that asks memory for both factors of each
-# multiplication does 2 operations for 8 bytes: the leftmost point. The ladder leads from there to the right: read once,
-# use often.
-#
-# The reference, for all that follows:
+# multiplication does 2 operations for 8 bytes: the leftmost point. From there the ladder leads to the right. The reference:
 #
 # quote mlstack_lib/reference.py:matmul
 
@@ -132,9 +128,9 @@ count("v1", naive_)
 
 # %% [markdown] id="naive-why"
 # All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors. The caches keep some
-# of that from memory, since the next seven turns want the same sectors, but every request has to be served.
+# of that from memory, but every request has to be served.
 #
-# Measured on one H100, beside cuBLAS, NVIDIA's own library, as PyTorch calls it:
+# Measured on an H100, beside cuBLAS, NVIDIA's library, as PyTorch calls it:
 
 # %% id="naive-ladder"
 show_ladder(9, "matmul", rungs=1)
@@ -163,13 +159,13 @@ count("v2", coalesced_)
 show_ladder(9, "matmul", rungs=2)
 
 # %% [markdown] id="coalesced-why"
-# One sector of `a`, which all 32 share, and four of `b`: two letters were changed for it.
+# One sector of `a`, which all 32 share, and four of `b`: eleven times faster, for two letters.
 #
 # ## 4. v3: tiles in shared memory
 #
-# Still each multiplication asks memory for its factors. But the 1,024 threads of a block need only 32 rows of `a` and 32
-# columns of `b`, each number 32 times. Let the block fetch it once, into shared memory. Whole rows
-# do not fit, so go along k in steps: a **tile** of 32 by 32 of each, multiply, next tile.
+# Still each multiplication asks memory for its factors. But a block needs only 32 rows of `a` and 32 columns of `b`, each number
+# 32 times. Let it fetch them once, into shared memory, in steps along k: a **tile** of 32 by 32 of each,
+# multiply, next tile.
 #
 # ### Exercise 9.3: matmul_tiled
 #
@@ -200,18 +196,22 @@ tiled_ = use("9.3 matmul_tiled", mine("matmul_tiled"), solution("matmul_tiled"))
 
 # %% id="tiled-count"
 count("v3", tiled_)
+
+# %% [markdown] id="tiled-limit"
+# 8 operations a byte: memory would allow 27 TFLOP/s. But in each cycle a multiprocessor of an H100 can begin the
+# multiply-adds of four warps (128 f32 units), and serve one request of a warp to shared memory (32 banks of 4 bytes). At two
+# reads a multiplication that feeds half a warp, an eighth of the four. **Predict before you run:** how many TFLOP/s at most?
+
+# %% id="tiled-ladder"
 show_ladder(9, "matmul", rungs=3)
 
-# %% [markdown] id="tiled-why"
-# 8 operations a byte now: memory would allow 27 TFLOP/s. Another limit comes first. In each cycle a
-# multiprocessor of an H100 can begin the multiply-adds of four warps (128 f32 units), but serve one request of a warp to shared
-# memory (32 banks of 4 bytes). At two reads a multiplication that feeds half a warp a cycle, an eighth of the
-# four: no more than about 8 TFLOP/s.
+# %% [markdown] id="transposed"
+# An eighth of 67 is 8.4, and v3 stands right at that limit: shared memory stops it.
 #
 # ## 5. A matrix stored the other way
 #
-# A linear layer's weight is stored (out, in), so its product is $XW^T$: `b` is given as (n, k). Nobody moves a
-# matrix for that; the tile is filled differently.
+# A linear layer's weight is stored (out, in), so its product is $XW^T$: `b` is given as (n, k). Only the tile is filled
+# differently.
 #
 # ### Exercise 9.4: matmul_nt_tiled
 #
@@ -249,6 +249,9 @@ for name, kernel in [("as given", as_given), ("along the rows", unpadded), ("men
 show_ladder(9, "transposed")
 
 # %% [markdown] id="column"
+# Reading along the rows **alone** hardly helped: the conflicts took what it gave. With both mended the transposed
+# form is as fast as v3.
+#
 # ## 6. v4 and v5: keep it in registers
 #
 # A register costs nothing to read. So let a thread compute **several** elements. Eight of one column share
@@ -264,7 +267,7 @@ show(
 
 # %% [markdown] id="column-exercise"
 # A column of 8 brings reads to 9/8 a multiplication, a square of 8 by 8 to 16/64: the perimeter grows slower
-# than the area. That is the idea of v3 again, one floor up.
+# than the area.
 #
 # ### Exercise 9.5: matmul_column
 #
@@ -309,14 +312,13 @@ square_ = use("9.6 matmul_square", mine("matmul_square"), solution("matmul_squar
 # %% id="square-count"
 count("v4", column_)
 count("v5", square_)
-show_ladder(9, "matmul", rungs=5)
+show_ladder(9, "matmul", rungs=5, peak=PEAK[4])
 
 # %% [markdown] id="square-why"
-# v4: one request a cycle feeds 1 / 1.125 warps, 22 % of the four. v5: 1 / 0.25, all four. And larger blocks halved the bytes
-# from memory each time.
+# v4: one request a cycle feeds 1 / 1.125 warps, 22 % of the four, 15 TFLOP/s; it comes near. v5: 1 / 0.25, all four. Shared memory no
+# longer limits it, and yet it does only 37 % of the peak.
 #
-# Why not 16 by 16? A thread has at most 255 registers, and 256 sums alone are more. And the more registers a thread takes, the
-# fewer threads fit, to work while others wait.
+# Why not 16 by 16? A thread has at most 255 registers, and 256 sums alone are more.
 #
 # ## 7. v6: fewer, wider, earlier
 #
@@ -352,8 +354,8 @@ count("v6", vector_)
 show_ladder(9, "matmul", rungs=6)
 
 # %% [markdown] id="packaged"
-# A read of 16 bytes a thread takes four passes of the banks, so the bytes stay the same; three of four instructions are
-# saved.
+# 1.7 times v5, and 85 % of cuBLAS. The bytes stayed the same, a read takes four passes of the banks; saved are
+# instructions, and waiting.
 #
 # The package's `matmul` is this rung with both transpositions, any sizes and a choice of tiles. Its loop, from
 # `tile.cuh`:
@@ -409,7 +411,7 @@ mma_ = use("9.8 mma_tile", mine("mma_tile"), solution("mma_tile"))
 # %% [markdown] id="swizzle"
 # ## 9. v7: feed them
 #
-# The peak is 15 times higher, so reading is the problem again. The means are the old ones, made for this:
+# The peak is 15 times higher, so reading is the problem again.
 #
 # - **Registers.** A warp computes 64 by 64 elements: for 16 steps of k, 8 fragment loads for 32 `mma`.
 # - **`ldmatrix`** loads a fragment of 16 by 16 in one instruction: each lane names 16 bytes of a row, and the hardware hands
@@ -467,13 +469,18 @@ show(
 )
 
 # %% [markdown] id="bf16-ladder"
-# **Predict before you run.** Which of these helps, which does not: the swizzle; larger tiles; more stages; walking the blocks
-# in groups, so that their rows and columns are still in the L2 cache?
+# **Predict before you run.** Which helps: the swizzle; larger tiles; more stages; walking the blocks in groups, so that what they
+# read is still in the L2 cache?
 
 # %% id="bf16-ladder-code"
 show_ladder(9, "bf16", peak=PEAK[2])
 
 # %% [markdown] id="dtype"
+# The swizzle helps 3.6 times, a third stage by 13 %. The rest **did not help**. Tiles of 128 by 256 read fewer bytes, but
+# are slower: likely since one such block fills a multiprocessor, and while it stands at its barrier no other computes. A fourth
+# stage and the order of the blocks are worth nothing there. cuBLAS is twice as fast, with an instruction of this
+# generation only, `wgmma`: four warps together, operands straight from shared memory.
+#
 # In the package this kernel stands behind the dtype. The same call, other numbers:
 
 # %% id="dtype-code"
@@ -485,26 +492,30 @@ print(c.dtype, c.shape, " error below 2^-8 of the largest:", error.max() < 2**-8
 # %% [markdown] id="measured"
 # ## 10. Measured
 #
-# The whole f32 ladder, the packaged kernel before the last row:
+# The whole f32 ladder, with the packaged kernel:
 
 # %% id="ladder"
 show_ladder(9, "matmul", peak=PEAK[4])
 
 # %% [markdown] id="model"
-# And the product of section 1, as the model has it:
+# And the product of section 1, as the model has it. **Predict before you run:** is it nearer to cuBLAS or further
+# from it?
 
 # %% id="model-ladder"
 show_ladder(9, "model", peak=PEAK[4])
 show_ladder(9, "model_bf16", peak=PEAK[2])
 
 # %% [markdown] id="recap"
+# In f32 nearer. In bf16 much further, though four times faster than f32: with k = 384 a block has six tiles, so it has hardly
+# filled its ring when it must write its result. At 301 operations a byte cuBLAS itself reaches half the peak.
+#
 # ## Recap
 #
 # You can now
-# - say from a product's sizes whether arithmetic or memory limits it: by the roofline;
+# - say from a product's sizes what limits it, by the roofline;
 # - count what a kernel reads for each multiplication: 33 bytes of memory in v1, a sixteenth of one in v5;
-# - keep a number where it is used again: tile, register, fragment, the same idea on three floors;
-# - multiply a matrix that is stored transposed, by filling the tile along its rows, padded;
+# - keep a number where it is used again: tile, register, fragment;
+# - multiply a matrix that is stored transposed: fill the tile along its rows, padded;
 # - feed the tensor cores: `ldmatrix`, a swizzle, and a ring of copies on their way.
 #
 # **Two questions.**
