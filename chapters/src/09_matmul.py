@@ -35,8 +35,8 @@ figures.style()
 # ## 1. How fast can it be?
 #
 # Let $C = AB$ with $A$ of shape (m, k), $B$ (k, n) and $C$ (m, n). An element of $C$ takes $k$
-# multiplications and as many additions: $2mnk$ operations in all. $A$ and $B$ must be read and $C$ written,
-# meanwhile, so the longer of the two decides.
+# multiplications and as many additions: $2mnk$ operations in all. At the same time $A$ and $B$ must be
+# read and $C$ written. The longer of the two decides.
 #
 # An H100 (SXM) does at most 67 TFLOP/s in f32 and 989 in bf16 on its tensor cores, and moves at most
 # 3.35 TB/s (NVIDIA's data sheet). With fewer **operations a byte** than their ratio, it waits for memory.
@@ -229,7 +229,8 @@ show_ladder(9, "matmul", rungs=3)
 # </details>
 # <details><summary>Hint 2: banks</summary>
 #
-# Chapter 08: rows one number longer than 32.
+# The numbers of a column are 32 words apart, and every 32nd word lies in the same bank. Make the rows of `bs` one
+# number longer.
 #
 # </details>
 
@@ -470,7 +471,7 @@ show(
 
 # %% [markdown] id="bf16-ladder"
 # **Predict before you run.** Which helps: the swizzle; larger tiles; more stages; walking the blocks in groups, so that what they
-# read is still in the L2 cache?
+# read is still in the cache?
 
 # %% id="bf16-ladder-code"
 show_ladder(9, "bf16", peak=PEAK[2])
@@ -528,11 +529,11 @@ show_ladder(9, "model_bf16", peak=PEAK[2])
 #
 # </details>
 #
-# 2. The gradient of the model's weight is a product with m = 384, n = 1536 and k = 16384. How many blocks of 128 by 128
+# 2. The gradient of the model's weight is a product with m = 1536, n = 384 and k = 16384. How many blocks of 128 by 128
 #    is that, for 132 multiprocessors? What can be done?
 # <details><summary>Answer</summary>
 #
-# 3 times 12, so 36: most multiprocessors have nothing to do. The package lets several blocks share one tile of c, each with a
+# 12 times 3, so 36: most multiprocessors have nothing to do. The package lets several blocks share one tile of c, each with a
 # part of k, and sums their results afterwards (`SPLITS` in `matmul.cu`).
 #
 # </details>
