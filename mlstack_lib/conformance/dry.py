@@ -25,6 +25,7 @@ class DryDevice:
     """
 
     name = "dry"
+    largest_block = 1024  # threads
 
     def __init__(self, shared_memory: int = 227 << 10):
         self.launches, self.shared_memory = 0, shared_memory

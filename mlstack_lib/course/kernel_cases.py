@@ -4,6 +4,7 @@ import contextlib
 import io
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 
 from .. import cuda, sim
@@ -11,6 +12,7 @@ from .cases import Case
 from .kernel_files import KernelFile
 
 ON_GPU = 1e-5  # of the largest: exp, sums and fused products round in another way there
+BF16, ON_GPU_BF16 = np.dtype(ml_dtypes.bfloat16), 2.0**-7  # and may then round to the neighbour
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Output:
 
     def array(self) -> np.ndarray:
         """What the kernel finds in it."""
-        fill = np.nan if np.dtype(self.dtype).kind == "f" else 0x7F
+        floating = np.dtype(self.dtype).kind == "f" or self.dtype == BF16
+        fill = np.nan if floating else 0x7F
         return np.full(self.shape, fill, self.dtype)
 
 
@@ -80,4 +83,7 @@ class KernelCase(Case):
         launched = self._noting(compiled, cuda, grid, block, args, shared_mem)
         there = [a for arg, a in zip(args, launched, strict=True) if hasattr(arg, "array")]
         for i, (got, want) in enumerate(zip(there, results, strict=True)):
-            self.equal(got, want, f"output {i} on the GPU (want: in the simulator)", ON_GPU)
+            allowed = ON_GPU
+            if want.dtype == BF16:
+                got, want, allowed = got.astype(np.float32), want.astype(np.float32), ON_GPU_BF16
+            self.equal(got, want, f"output {i} on the GPU (want: in the simulator)", allowed)

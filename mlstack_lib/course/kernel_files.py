@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from .. import cuda
-from ..kernels import STUB_MARKER, assemble_text
+from ..kernels import PACKAGED, STUB_MARKER, assemble_text
 from ..sim.errors import CompileError
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,10 @@ class KernelFile:
 
     def __call__(self, grid, block, args, *, shared_mem: int = 0, **constants) -> None:
         """Launch. Raises NotImplementedError for a stub, else what `compiled` and the launch do."""
-        self.compiled(**constants)(grid, block, args, shared_mem=shared_mem)
+        compiled = self.compiled(**constants)
+        if shared_mem > 48 << 10:
+            compiled.max_dynamic_shared_size_bytes = shared_mem
+        compiled(grid, block, args, shared_mem=shared_mem)
 
     def compiled(self, library=cuda, **constants):
         """The library's RawKernel (`cuda` or `sim`), which can be launched and profiled.
@@ -78,6 +81,7 @@ def mine(name: str) -> KernelFile:
 
 
 def solution(name: str) -> KernelFile:
-    """The finished kernel of that name."""
+    """The finished kernel of that name; the package's, if it is no exercise."""
     file = ROOT / "solutions" / "kernels" / f"{name}.cu"
-    return KernelFile(name, file.read_text(encoding="utf-8"), f"solutions/kernels/{name}.cu")
+    file = file if file.is_file() else PACKAGED / f"{name}.cu"
+    return KernelFile(name, file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix())

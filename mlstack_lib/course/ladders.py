@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from ..files import write_json
+from ..kernels import INCLUDE, PACKAGED
 from .kernel_files import solution
 
 FOLDER = Path(__file__).parents[1] / "recorded" / "ladders"
@@ -81,8 +82,11 @@ def record(chapter: int) -> None:
 
 
 def digest(kernel: str) -> str:
-    """What tells one text of a kernel from another."""
-    return hashlib.sha256(solution(kernel).text.encode("utf-8")).hexdigest()[:16]
+    """What tells one text of a kernel, with what it includes, from another."""
+    text = solution(kernel).text
+    included = [PACKAGED / "".join(names) for names in INCLUDE.findall(text)]
+    text += "".join(file.read_text(encoding="utf-8") for file in included)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def _copy_rate(cupy) -> float:
@@ -137,26 +141,33 @@ def _elapsed(cupy, run: Callable[[], None], count: int) -> float:
 # ---- what a chapter shows ----
 
 
-def show_ladder(chapter: int, name: str) -> None:
+def show_ladder(
+    chapter: int, name: str, rungs: int | None = None, peak: float | None = None
+) -> None:
     """Print a recorded ladder as a table: time, rate, and share of a copy's rate or of PyTorch.
 
     Rows of memory-bound ladders are in GB/s beside a copy; with operations, in TFLOP/s.
+    rungs: show so many of the first, and the last, which is the library's. peak: what the machine
+    can do at most, in the same unit; its share is one more column.
     """
     whole = json.loads((FOLDER / f"{chapter:02}.json").read_text(encoding="utf-8"))
     ladder = whole["ladders"][name]
-    width = max(len(rung["name"]) for rung in ladder["rungs"])
+    shown = ladder["rungs"] if rungs is None else [*ladder["rungs"][:rungs], ladder["rungs"][-1]]
+    width = max(len(rung["name"]) for rung in shown)
     by_bytes = not ladder["operations"]
     head = ("GB/s", "of copy") if by_bytes else ("TFLOP/s", "of last")
     print(f"{name}, {ladder['problem']}")
-    print(f"{'':{width}} {'us':>10} {head[0]:>9} {head[1]:>8} {'error':>8}")
+    print(
+        f"{'':{width}} {'us':>10} {head[0]:>9} {head[1]:>8} {'error':>8}" + " of peak" * bool(peak)
+    )
     last = ladder["rungs"][-1]["us"]
-    for rung in ladder["rungs"]:
+    for rung in shown:
         us = rung["us"]
         rate = ladder["nbytes"] / us / 1e3 if by_bytes else ladder["operations"] / us / 1e6
         share = rate / whole["copy_gb_s"] if by_bytes else last / us
         print(
             f"{rung['name']:{width}} {us:10,.1f} {rate:9,.1f} {100 * share:6.0f} % "
-            f"{rung['error']:8.1g}"
+            f"{rung['error']:8.1g}" + (f" {100 * rate / peak:5.0f} %" if peak else "")
         )
     ceiling = f"a copy moved {whole['copy_gb_s']:,.0f} GB/s in the same run; " * by_bytes
     print(f"{ceiling}{whole['machine']}; {whole['versions']}; {whole['date']}; {whole['command']}")

@@ -1,5 +1,6 @@
 """Launchers of the matrix products. Signatures and meaning: the reference."""
 
+from ..array import DTYPES
 from .elementwise import ceil_div, column_sum, empty_like, fill, sum_parts
 
 LARGE = {"BM": 64, "BN": 128, "BK": 16, "TM": 8, "TN": 8}
@@ -32,6 +33,8 @@ def _block(tiles):
 
 
 def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
+    if a.dtype == DTYPES["bf16"]:
+        return _matmul_bf16(a, b, m, n, k, trans_a, trans_b, out, accumulate)
     most_splits = max(1, k // LEAST_SHARE) if trans_a else 1
     tiles = tiles_for(m, n, most_splits)
     splits = max(1, min(FILL // max(1, _blocks(m, n, tiles)), most_splits))
@@ -44,6 +47,26 @@ def _matmul(a, b, m, n, k, trans_a=0, trans_b=0, out=None, accumulate=False):
     a.device.launch("matmul", _grid(m, n, tiles, splits), _block(tiles), args, **constants)
     if splits > 1:
         sum_parts(into, c, splits, m * n, 1, accumulate)
+    return c
+
+
+def _matmul_bf16(a, b, m, n, k, trans_a, trans_b, out, accumulate):
+    rows = (m if trans_a else k, k if trans_b else n, n)
+    if a.dtype != b.dtype or any(x % 8 for x in rows) or (a.offset | b.offset) % 16:
+        raise ValueError(
+            "matmul: in bf16 a, b and c need rows of a multiple of 8 numbers, from multiples of 16 "
+            f"bytes on; a is {a.dtype}, b {b.dtype}, rows are {rows}; pad them with zeros"
+        )
+    if accumulate:
+        raise NotImplementedError("matmul: bf16 products are not accumulated; sum in f32")
+    c = empty_like(a, (m, n)) if out is None else out
+    size = 128 if ceil_div(m, 128) * ceil_div(n, 128) >= FILL // 4 else 64
+    tiles = {"BM": size, "BN": size, "BK": 64, "STAGES": 3, "TRANS_A": trans_a, "TRANS_B": trans_b}
+    shared = tiles["STAGES"] * (size + size) * tiles["BK"] * a.dtype.itemsize
+    args = [a, b, c, m, n, k]
+    a.device.launch(
+        "matmul_bf16", _grid(m, n, tiles), (size * size // 128,), args, shared=shared, **tiles
+    )
     return c
 
 

@@ -35,7 +35,9 @@ SPILLS = {
     ("attention_forward", ("D", 128)): 80,
     ("cross_entropy_with_gradient", ("PER_THREAD", 50)): 160,
 }
-NAMES = sorted(path.stem for path in kernels.PACKAGED.glob("*.cu"))
+NAMES = sorted(
+    path.stem for path in kernels.PACKAGED.glob("*.cu") if not path.stem.endswith("_bf16")
+)  # no preset launches bf16 yet
 SHARED_MOST = {"sm_80": 163 << 10, "sm_90": 227 << 10}  # bytes a block may ask for
 REGISTERS = 65536  # of a multiprocessor
 

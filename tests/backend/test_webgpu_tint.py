@@ -98,8 +98,10 @@ def with_tint():
 
 def test_every_kernel_compiles_with_all_its_constants(with_tint):
     tasks = texts()
-    assert {name for _, _, name in tasks} == {f.with_suffix(".wgsl").name for f in
-                                              kernels.PACKAGED.glob("*.cu")}  # fmt: skip
+    files = kernels.PACKAGED.glob("*.wgsl")
+    assert {name for _, _, name in tasks} == {
+        file.name for file in files if file.with_suffix(".cu").is_file()
+    }
     assert with_tint(tasks) == []
 
 

@@ -1,9 +1,12 @@
 """Kernel exercises: the learner's file is judged by its results and by what the simulator finds."""
 
+from functools import partial
+
+import ml_dtypes
 import numpy as np
 import pytest
 
-from mlstack_lib import cuda
+from mlstack_lib import cuda, sim
 from mlstack_lib.course import judging, kernel_files
 from mlstack_lib.course.judging import exercise, judge
 from mlstack_lib.course.kernel_cases import InOut, KernelCase, Output
@@ -78,6 +81,36 @@ def test_a_kernel_file_is_launched_like_a_kernel_of_cupy():
     assert cuda.asnumpy(y).tolist() == [5, 5, 5]
     assert kernel().compiled(FACTOR=5) is kernel().compiled(FACTOR=5)
     assert kernel().compiled(FACTOR=5).profile().rows
+
+
+@pytest.mark.parametrize(("steps", "fine"), [(0, True), (1, True), (3, False)])
+def test_a_result_in_bf16_may_round_to_its_neighbour_on_the_gpu(steps, fine, monkeypatch):
+    text = """extern "C" __global__ void k(const unsigned short* x, unsigned short* y) {
+        unsigned i = threadIdx.x;
+        if (i < 5) y[i] = x[i] + STEPS * (i == 2);
+    }"""
+
+    class OnBoth:
+        """The simulator stands in for the GPU, where one number is some steps of bf16 off."""
+
+        name = "k"
+
+        def compiled(self, library, **constants):
+            off = 0 if library is sim else steps
+            return KernelFile("k", text, "kernels/k.cu").compiled(sim, STEPS=off)
+
+    monkeypatch.setattr(cuda, "on_gpu", True)
+    x = np.linspace(1, 1.9, 5).astype(ml_dtypes.bfloat16)
+    launch = partial(KernelCase("n = 5").launch, OnBoth(), (1,), (32,), x, Output((5,), x.dtype))
+    if fine:
+        assert launch()[0].tobytes() == x.tobytes()
+    else:
+        with pytest.raises(judging.Wrong, match="output 0 on the GPU"):
+            launch()
+
+
+def test_an_output_in_bf16_begins_as_nan():
+    assert np.isnan(Output((2,), ml_dtypes.bfloat16).array().astype(np.float32)).all()
 
 
 # ---- where the files are ----

@@ -49,6 +49,21 @@ def test_a_ladder_of_operations_is_shown_beside_its_last_row(recorded, capsys):
     assert lines[3].split()[:5] == ["library", "4.0", "4.0", "100", "%"]
 
 
+def test_the_first_rungs_can_be_shown_beside_the_last(recorded, capsys):
+    recorded(rungs=[ROW, ROW | {"name": "second"}, ROW | {"name": "library", "us": 4.0}])
+    show_ladder(8, "scale", rungs=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:-1]] == ["plain", "library"]
+
+
+def test_a_rung_is_shown_with_its_share_of_the_peak(recorded, capsys):
+    recorded(operations=16_000_000, rungs=[ROW, ROW | {"name": "library", "us": 4.0}])
+    show_ladder(8, "scale", peak=8.0)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("error of peak")
+    assert [line.split()[-2:] for line in lines[2:4]] == [["25", "%"], ["50", "%"]]
+
+
 def test_a_wrong_rung_is_not_recorded():
     wrong = Rung("plain", "", lambda: None, lambda: float("nan"))
     with pytest.raises(ValueError, match="scale, plain: error nan, at most"):

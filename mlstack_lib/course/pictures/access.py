@@ -27,7 +27,7 @@ def draw_access(row) -> Figure:
         _draw_sectors(axes, cells, row.size, height)
     for lane, address in cells.items():
         _draw_lane(axes, lane, address, row.size, height)
-    if row.space == "shared":
+    if row.space == "shared" and row.worst > 1:
         _frame_worst_bank(axes, cells, row.size, height)
     _label(axes, row, touched)
     return figure
