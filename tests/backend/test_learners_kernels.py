@@ -104,8 +104,7 @@ def test_without_kernels_the_table_names_the_packaged_files_and_no_times(run):
 
 
 def test_a_wrong_file_laid_over_is_noted_and_changes_the_loss(run, mine, tmp_path):
-    folder = mine("gelu_forward", ("gelu(x[i])", "x[i]"))
-    mine("linear_gelu_forward", ("= gelu(value)", "= value"))
+    folder = mine("linear_gelu_forward", ("gelu(v.y)", "v.y"))
     assert run("right")[0] == 0
     status, _, err = run("wrong", folder)
     assert status == 0
