@@ -123,6 +123,7 @@ def _add_train_and_generate(command) -> None:
     sub.add_argument("--top-p", type=float, help="choose among the likeliest that sum to p")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--stop", help="a token to end at (default: the end-of-text token)")
+    sub.add_argument("--device", help="where to compute (default: where it was trained)")
     sub.add_argument("--no-cache", action="store_true", help="compute every window anew")
     _add_kernels(sub)
 
@@ -214,15 +215,16 @@ def _generate(options) -> int:
             got = getattr(options, name)
             raise BadInput(f"--{name} is {got}, must be at least {smallest}")
     run = Run.open(options.folder)
-    with laid_over(options.kernels, run.config.device):
+    where = options.device or run.config.device
+    with laid_over(options.kernels, where):
         _print_text(options, run)
         if options.kernels:
-            _print_kernels(run.config.device)
+            _print_kernels(where)
     return 0
 
 
 def _print_text(options, run: Run) -> None:
-    model = run.load_model()
+    model = run.load_model(options.device)
     prompt = run.tokenizer.encode(options.prompt, allow_special=True)
     decoder = StreamDecoder(run.tokenizer)
     tokens = generate(

@@ -32,12 +32,11 @@ def is_stub(file: Path) -> bool:
 
 
 def assemble(name: str, suffix: str, constants: dict[str, int | float]) -> str:
-    """Return the kernel's text with the common part and, for CUDA, its constants in front.
+    """Return the kernel's text with its constants, the common part and what it includes.
 
-    A line `#include "x.cuh"` (in WGSL `// include x.wgsl`) is replaced by that packaged file.
-    Compilers count the lines of the kernel's own file from 1 again, so that their messages fit it.
-    WGSL gets its constants as `override` values when the pipeline is made, so they are only put
-    into the text of a `.cu` file.
+    A line `#include "x.cuh"` (in WGSL the comment `// include x.wgsl`) names a packaged file.
+    Compilers count the lines of the kernel's own file from 1, so that their messages fit it: in
+    CUDA by a #line, in WGSL, where the order of declarations is free, the rest comes behind.
     """
     file = find(name, suffix)
     return assemble_text(file.read_text(encoding="utf-8"), file.name, constants)
@@ -45,14 +44,18 @@ def assemble(name: str, suffix: str, constants: dict[str, int | float]) -> str:
 
 def assemble_text(text: str, file_name: str, constants: dict[str, int | float]) -> str:
     """`assemble` for a kernel whose text is at hand; file_name is what messages call it."""
-    suffix = Path(file_name).suffix
-    common = {".cu": "common.cuh", ".wgsl": "common.wgsl"}[suffix]
-    parts = [f"#define {key} {value}" for key, value in constants.items()] * (suffix == ".cu")
-    parts += [_packaged(common)]
-    for line in INCLUDE.finditer(text):
-        parts.append(_packaged(line[1] or line[2]))
-    parts += [f'#line 1 "{file_name}"'] * (suffix == ".cu")
+    included = [_packaged(line[1] or line[2]) for line in INCLUDE.finditer(text)]
+    if file_name.endswith(".wgsl"):
+        parts = [text, *(_wgsl_constant(*item) for item in constants.items())]
+        return "\n".join([*parts, _packaged("common.wgsl"), *included])
+    parts = [f"#define {key} {value}" for key, value in constants.items()]
+    parts += [_packaged("common.cuh"), *included, f'#line 1 "{file_name}"']
     return "\n".join([*parts, INCLUDE.sub("", text)])
+
+
+def _wgsl_constant(name: str, value: int | float) -> str:
+    number = f"u32 = {value}u" if isinstance(value, int) else f"f32 = {value!r}"
+    return f"const {name}: {number};"
 
 
 def _packaged(name: str) -> str:

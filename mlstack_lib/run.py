@@ -65,11 +65,11 @@ class Run:
             raise BadInput(f"{folder / 'config.json'} is damaged: {error}") from None
         return cls(folder, config, load_tokenizer(folder / "tokenizer.json"))
 
-    def new_model(self) -> GPT:
-        """The model with the initial weights that the seed gives."""
+    def new_model(self, device: str | None = None) -> GPT:
+        """The model with the seed's initial weights, on the recipe's device or this one."""
         shape = self.config.model(self.tokenizer.vocab_size)
         rng = np.random.default_rng(self.config.seed)
-        return GPT(shape, rng=rng, seed=self.config.seed, device=self.config.device)
+        return GPT(shape, rng=rng, seed=self.config.seed, device=device or self.config.device)
 
     def latest(self) -> Checkpoint | None:
         """The latest checkpoint, or None. BadInput if it is damaged or belongs to another run."""
@@ -85,12 +85,15 @@ class Run:
                 raise BadInput(f"{path} was made with another {what} than {self.folder} now holds")
         return found
 
-    def load_model(self) -> GPT:
-        """The model with the latest weights, ready to generate. Raises BadInput."""
+    def load_model(self, device: str | None = None) -> GPT:
+        """The model with the latest weights, ready to generate, on the recipe's device or this one.
+
+        Raises BadInput.
+        """
         found = self.latest()
         if found is None:
             raise BadInput(f"{self.folder} has no checkpoint yet: train it first")
-        model = self.new_model()
+        model = self.new_model(device)
         model.load_state_dict(found.weights)
         return model.eval()
 

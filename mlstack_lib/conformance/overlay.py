@@ -23,7 +23,9 @@ def laid_over(folder: Path | None, device_name: str) -> Iterator[None]:
         yield
         return
     if device_name == "cpu":
-        raise BadInput("--kernels: device cpu runs no kernel files; give --device cuda or cuda-sim")
+        raise BadInput(
+            "--kernels: device cpu runs no kernel files; give --device cuda, cuda-sim or webgpu"
+        )
     for note in try_out(folder, device_name):
         print(f"note: {note}", file=sys.stderr)
     device(device_name).forget_steps()

@@ -28,7 +28,7 @@ def table(device) -> str:
     lines = [f"{row[0]:{a}}  {row[1]:{b}}  {row[2]:>{c}}  {row[3]:>{d}}" for row in rows]
     if any(use.timed for _, use in uses):
         lines.append(f"us: the mean of a launch, by {device.clock}")
-    return "\n".join(lines + _not_launched({use.file for _, use in uses}))
+    return "\n".join(lines + _not_launched({use.file for _, use in uses}, device.suffix))
 
 
 def file_used(file: Path) -> str:
@@ -39,8 +39,8 @@ def file_used(file: Path) -> str:
     return "stub: packaged used" if any(stub.is_file() for stub in stubs) else "packaged"
 
 
-def _not_launched(used: set[Path]) -> list[str]:
+def _not_launched(used: set[Path], suffix: str) -> list[str]:
     folders = [folder for folder in kernels.search_path if folder != kernels.PACKAGED]
-    files = {file for folder in folders for file in folder.glob("*.cu")} - used
+    files = {file for folder in folders for file in folder.glob(f"*{suffix}")} - used
     idle = sorted(file.name for file in files if not kernels.is_stub(file))
     return [f"never launched: {', '.join(idle)}"] * bool(idle)

@@ -52,4 +52,7 @@ def _package(name: str, remedy: str) -> str:
 
 def _device(name: str) -> str:
     missing = device(name).missing()
-    return f"[no] device {name}: {missing}" if missing else f"[ok] device {name}"
+    if missing:
+        return f"[no] device {name}: {missing}"
+    about = device(name).about()
+    return f"[ok] device {name}" + f": {about}" * bool(about)

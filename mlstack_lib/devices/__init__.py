@@ -5,7 +5,7 @@ from importlib import import_module
 
 from ..errors import BadInput, nearest
 
-NAMES = ["cpu", "cuda", "cuda-sim"]
+NAMES = ["cpu", "cuda", "cuda-sim", "webgpu"]
 
 
 @cache

@@ -72,6 +72,10 @@ class Device:
         """What the machine lacks to run this device, and what to do; None, since nothing is."""
         return None
 
+    def about(self) -> str:
+        """What `doctor` says of a device that works; the name says it all."""
+        return ""
+
     def step(self, key: Hashable) -> AbstractContextManager[None]:
         """Within the block, arrays come from buffers that are kept for the next step.
 

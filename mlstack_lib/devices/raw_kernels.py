@@ -1,8 +1,8 @@
-"""What devices that run our CUDA C have in common: arrays over buffers, steps, and launches."""
+"""What devices that run our kernels have in common: arrays over buffers, steps, and launches."""
 
 import time
-from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -43,7 +43,10 @@ class RawKernels:
 
     library: has `RawKernel`. allocate(nbytes): the library's memory. argument(array): what the
     library's kernels take for an `Array`. refused: what it raises for a text that does not compile.
+    WebGPU, which has other names, replaces `_compile` and `launch`.
     """
+
+    suffix = ".cu"
 
     def __init__(self, device, library, allocate: Callable, argument: Callable, refused=()):
         self.device, self.library, self.allocate, self.argument = (
@@ -81,15 +84,15 @@ class RawKernels:
         """
         wanted = (name, tuple(constants.items()), tuple(kernels.search_path))
         if not (self.steps.open and wanted in self._compiled):
-            file = kernels.find(name, ".cu")
+            file = kernels.find(name, self.suffix)
             version = (file, file.stat().st_mtime_ns)
             if self._compiled.get(wanted, (None,))[0] != version:
-                text = kernels.assemble(name, ".cu", constants)
-                self._compiled[wanted] = (version, self._compile(file, text))
+                self._compiled[wanted] = (version, self._compile(file, constants))
         (file, _), raw = self._compiled[wanted]
         return file, raw
 
-    def _compile(self, file: Path, text: str):
+    def _compile(self, file: Path, constants: dict):
+        text = kernels.assemble(file.stem, self.suffix, constants)
         try:
             raw = self.library.RawKernel(text, file.stem, options=("-std=c++17",))
             raw.compile()
@@ -106,10 +109,16 @@ class RawKernels:
         if shared > 48 << 10:
             kernel.max_dynamic_shared_size_bytes = shared
         values = tuple(self._value(name, arg) for arg in args)
+        with self.used(name, file):
+            kernel(grid, block, values, shared_mem=shared)
+
+    @contextmanager
+    def used(self, name: str, file: Path) -> Iterator[None]:
+        """Around a launch: it is counted, and timed where the device is told to."""
         use = self.uses.setdefault(name, Use(file))
         use.file, use.launches = file, use.launches + 1
         began = self.device.mark() if self.device.timing else None
-        kernel(grid, block, values, shared_mem=shared)
+        yield
         if self.device.timing:
             self._marks.append((use, began, self.device.mark()))
             if len(self._marks) > MOST_MARKS:
@@ -139,7 +148,9 @@ class Device:
     """
 
     name = ""
+    suffix = ".cu"  # of the files of its kernels
     shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
+    largest_block = 1024  # threads
     clock = "this machine's clock"
 
     def __init__(self):
@@ -150,6 +161,10 @@ class Device:
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
         raise NotImplementedError
+
+    def about(self) -> str:
+        """What `doctor` says of a device that works; empty where the name says it all."""
+        return ""
 
     def _make_kernels(self) -> RawKernels:
         raise NotImplementedError

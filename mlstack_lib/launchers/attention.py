@@ -7,18 +7,20 @@ from .elementwise import BLOCK, ceil_div, each, empty_like
 ROWS = 32  # of a block of attention_delta
 THREADS, WIDE = 128, 8  # of a block, and in a row of it
 TILES = (64, 32, 16)  # queries and keys of a block's tile, whichever fits first
+SLICED = {"ROWS": 64, "COLUMNS": 32}  # where there is too little shared memory for whole heads
 LARGEST_HEAD = 128
 
 
 def _launch(name, args, arrays, tiles_of_rows, t, heads):
-    """Launch with square tiles that fit the device: so many tiles of rows, and one of scores."""
+    """Launch with tiles that fit the device."""
     d, device = arrays[0].shape[-1], arrays[0].device
     if d > LARGEST_HEAD:
         raise NotImplementedError(f"attention: heads of {d} numbers; at most {LARGEST_HEAD}")
-    for tile in TILES:
-        shared = 4 * tile * (tiles_of_rows * (4 * ceil_div(d, 4) + 4) + tile + 4)
-        if shared <= device.shared_memory:
-            break
+    if device.shared_memory < _bytes(TILES[-1], tiles_of_rows, LARGEST_HEAD):
+        grid = (ceil_div(t, SLICED["ROWS"]), heads)
+        device.launch(name, grid, (THREADS,), args, D=d, **SLICED)
+        return
+    tile = next(t for t in TILES if _bytes(t, tiles_of_rows, d) <= device.shared_memory)
     vector = d % 4 == 0 and all(a.offset % 16 == 0 for a in arrays)
     constants = {
         "D": d,
@@ -28,8 +30,13 @@ def _launch(name, args, arrays, tiles_of_rows, t, heads):
         "WIDE": WIDE,
         "VECTOR": int(vector),
     }
-    grid = (ceil_div(t, tile), heads)
+    grid, shared = (ceil_div(t, tile), heads), _bytes(tile, tiles_of_rows, d)
     device.launch(name, grid, (THREADS,), args, shared=shared, **constants)
+
+
+def _bytes(tile: int, tiles_of_rows: int, d: int) -> int:
+    """Of shared memory for square tiles: so many of rows, and one of scores."""
+    return 4 * tile * (tiles_of_rows * (4 * ceil_div(d, 4) + 4) + tile + 4)
 
 
 def attention_forward(qkv):

@@ -6,6 +6,7 @@ from .elementwise import BLOCK, ceil_div, column_sum, copy, empty_like, sum_part
 
 WARPS = 8  # of a block, each with a row of its own
 LARGEST_ROW = 32 * 64  # channels that a warp can hold in registers
+MOST_CLASSES = 65_536  # that a block can hold in registers, 64 a thread
 SUM_BLOCKS = 264  # blocks of a backward pass that each keep sums of their own
 
 
@@ -131,13 +132,12 @@ def cross_entropy_forward(logits, targets, ignore_index):
 
 def cross_entropy_with_gradient(logits, targets, ignore_index, overwrite=False):
     n, v = logits.shape
-    block = BLOCK if v <= 32 * BLOCK else 1024
-    per_thread = ceil_div(v, block)
-    if per_thread > 64:
-        raise NotImplementedError(f"cross_entropy: {v} classes; the kernel holds at most 65,536")
+    block = BLOCK if v <= 32 * BLOCK else logits.device.largest_block
+    if v > MOST_CLASSES:
+        raise NotImplementedError(f"cross_entropy: {v} classes; at most {MOST_CLASSES:,}")
     dlogits = logits if overwrite else copy(logits)
     losses, count = empty_like(logits, (n, 1)), _count_kept(logits, targets, ignore_index)
     args = [dlogits, targets, count, losses, v, np.int32(ignore_index)]
-    constants = {"BLOCK": block, "PER_THREAD": per_thread}
+    constants = {"BLOCK": block, "PER_THREAD": ceil_div(v, block)}
     logits.device.launch("cross_entropy_with_gradient", (n,), (block,), args, **constants)
     return column_sum(losses).reshape(()), dlogits

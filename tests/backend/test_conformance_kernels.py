@@ -29,7 +29,7 @@ from mlstack_lib.errors import CouldNotFinish
 from mlstack_lib.optim import AdamW
 from mlstack_lib.presets import preset
 
-NAMES = ["cuda-sim", "cuda"]
+NAMES = ["cuda-sim", "cuda", "webgpu"]
 DEVICES = [name for name in NAMES if device(name).missing() is None]
 # sizes of several blocks, as far as the simulator has them done in a second or so
 SEVERAL_BLOCKS = {**LARGE, ROWS: (301, 131), TOKENS: (3, 101, 97, 203), LOGITS: (31, 1009)}
@@ -153,7 +153,8 @@ def test_an_array_of_another_dtype_is_refused(dev):
 
 
 def test_a_learners_file_wins_and_is_compiled_anew_once_it_is_edited(dev, tmp_path):
-    text = (kernels.PACKAGED / "add.cu").read_text(encoding="utf-8")
+    name = f"add{dev.suffix}"
+    text = (kernels.PACKAGED / name).read_text(encoding="utf-8")
     x = dev.upload(np.full(3, 3, np.float32))
 
     def total() -> list:
@@ -161,9 +162,9 @@ def test_a_learners_file_wins_and_is_compiled_anew_once_it_is_edited(dev, tmp_pa
 
     with kernels.folder_first(tmp_path):
         for sign, want in (("-", 0), ("*", 9)):
-            (tmp_path / "add.cu").write_text(text.replace("a[i] + b[i]", f"a[i] {sign} b[i]"))
+            (tmp_path / name).write_text(text.replace("a[i] + b[i]", f"a[i] {sign} b[i]"))
             assert total() == [want] * 3
-        (tmp_path / "add.cu").write_text(f"// {kernels.STUB_MARKER}\n{text}")
+        (tmp_path / name).write_text(f"// {kernels.STUB_MARKER}\n{text}")
         assert total() == [6] * 3  # still a stub, so the packaged one
     assert total() == [6] * 3
 

@@ -32,6 +32,18 @@ def test_generate_writes_the_prompt_and_what_follows_the_same_every_time(mlstack
     assert first[2] == ""
 
 
+def test_generate_may_compute_on_another_device_than_the_run_was_trained_on(mlstack, finished):
+    words = ["generate", finished, "--tokens", "20", "--temperature", "0"]
+    asked, real = [], Run.new_model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "new_model", lambda run, on: asked.append(on) or real(run))
+        assert mlstack(*words, "--device", "webgpu") == mlstack(*words)
+    assert asked == ["webgpu", None]
+    status, _, message = mlstack(*words, "--device", "webgp")
+    assert status == 2
+    assert "device 'webgp' is not known, did you mean 'webgpu'?" in message
+
+
 def test_the_cache_changes_no_character_of_200_greedy_tokens(mlstack, finished):
     words = ["generate", finished, "--tokens", "200", "--temperature", "0", "--prompt", "a dog "]
     assert mlstack(*words) == mlstack(*words, "--no-cache")

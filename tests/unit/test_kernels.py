@@ -94,9 +94,11 @@ def test_cuda_text_is_the_constants_then_the_common_part_then_the_kernel(package
     )
 
 
-def test_wgsl_text_has_no_constants_since_they_are_overrides(packaged):
-    text = kernels.assemble("double", ".wgsl", {"TILE": 32})
-    assert text == "common .wgsl\npackaged double .wgsl é"
+def test_wgsl_text_is_the_kernel_then_its_constants_then_the_common_part(packaged):
+    text = kernels.assemble("double", ".wgsl", {"TILE": 32, "EPS": 1e-5})
+    assert text == (
+        "packaged double .wgsl é\nconst TILE: u32 = 32u;\nconst EPS: f32 = 1e-05;\ncommon .wgsl"
+    )
 
 
 def test_the_text_is_of_the_learners_kernel_and_the_packaged_common_part(packaged, mine):
@@ -114,3 +116,11 @@ def test_an_include_is_replaced_by_the_packaged_text_before_the_lines_are_counte
     with kernels.folder_first(mine):
         text = kernels.assemble("double", ".cu", {})
     assert text == 'common .cu\nthe tile\n#line 1 "double.cu"\nfirst\n\nthird'
+
+
+def test_what_a_wgsl_file_includes_comes_behind_it(packaged, mine):
+    (packaged / "tile.wgsl").write_text("the tile", encoding="utf-8")
+    (mine / "double.wgsl").write_text("first\n// include tile.wgsl\nthird", encoding="utf-8")
+    with kernels.folder_first(mine):
+        text = kernels.assemble("double", ".wgsl", {})
+    assert text == "first\n// include tile.wgsl\nthird\ncommon .wgsl\nthe tile"
