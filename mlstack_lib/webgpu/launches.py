@@ -25,6 +25,7 @@ class Memory:
 
     def __init__(self, buffer, groups: dict):
         self.buffer, self.groups, self.keys = buffer, groups, set()
+        self.nbytes = buffer.size
 
     def __del__(self):
         for key in self.keys:

@@ -89,7 +89,7 @@ def test_empty_arrays_are_arrays(dev):
 
 
 def test_an_array_that_webgpu_has_no_room_for_says_so(dev):
-    with pytest.raises(CouldNotFinish, match=r"no room .* of 400,000,000 bytes: .* 268,435,456"):
+    with pytest.raises(CouldNotFinish, match=r"no room .* of 400,000,000 bytes, .* 268,435,456"):
         dev.empty((100_000_000,), np.float32)
 
 
@@ -105,7 +105,7 @@ def test_a_full_memory_is_told_with_the_size_that_did_not_fit(dev, monkeypatch):
 
     assert dev.upload(numbers(2)).shape == (2,)
     monkeypatch.setattr(dev._kernels.adapter.device, "create_buffer", full)
-    with pytest.raises(CouldNotFinish, match=r"no room for an array \(2,\) of 8 bytes: .* full"):
+    with pytest.raises(CouldNotFinish, match=r"no room for an array \(2,\) of 8 bytes, .* full"):
         dev.empty((2,), np.float32)
 
 
