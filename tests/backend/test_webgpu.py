@@ -11,10 +11,12 @@ from runs import end_of, losses, trained
 from mlstack_lib import kernels
 from mlstack_lib.backend import ELSEWHERE
 from mlstack_lib.conformance.running import Trial, check
+from mlstack_lib.conformance.trying import try_out
+from mlstack_lib.conformance.uses import table, timed
 from mlstack_lib.course import doctor
 from mlstack_lib.devices import device
 from mlstack_lib.devices.webgpu import Device
-from mlstack_lib.errors import CouldNotFinish
+from mlstack_lib.errors import BadInput, CouldNotFinish
 from mlstack_lib.webgpu import adapter, launches, trial
 from mlstack_lib.webgpu.wgsl import KernelError
 
@@ -343,6 +345,28 @@ def test_a_file_is_tried_once_for_each_text(dev, tmp_path, monkeypatch):
     assert add_with(dev, tmp_path, change).tolist() == [9, 9, 9]
 
 
+def test_files_of_a_learners_folder_are_tried_whole_before_a_run(dev, tmp_path):
+    text = (kernels.PACKAGED / "add.wgsl").read_text(encoding="utf-8")
+    file = tmp_path / "add.wgsl"
+    file.write_text(text.replace("a[i] + b[i]", "a[i] - b[i]"), encoding="utf-8")
+    (note,) = try_out(tmp_path, "webgpu")
+    assert note.startswith(f"{file}: not what the reference gives on webgpu, in a trial of add")
+    file.write_text(text.replace("a[i] + b[i]", "a[i] + c[i]"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"add\.wgsl:14:19: no definition in scope for .* `c`"):
+        try_out(tmp_path, "webgpu")
+
+
+def test_the_table_names_the_learners_file_its_launches_and_how_long_they_took(dev, tmp_path):
+    dev.forget_steps()
+    with timed(dev):
+        assert add_with(dev, tmp_path, ("a[i] + b[i]", "b[i] + a[i]")).tolist() == [6, 6, 6]
+    head, row, clock = table(dev).splitlines()
+    assert head.split() == ["kernel", "file", "used", "launches", "us"]
+    assert row.split()[:3] == ["add", str(tmp_path / "add.wgsl"), "1"]
+    assert float(row.split()[3].replace(",", "")) > 0
+    assert clock.endswith("this machine's clock, with a wait after each")
+
+
 # ---- adapters ----
 
 
@@ -388,7 +412,7 @@ def test_a_lost_adapter_is_told_at_every_use_and_the_process_lives():
 import numpy as np
 from mlstack_lib.devices import device
 from mlstack_lib.backend import ELSEWHERE
-from mlstack_lib.errors import CouldNotFinish
+from mlstack_lib.errors import BadInput, CouldNotFinish
 dev = device("webgpu")
 x = dev.upload(np.ones(3, np.float32))
 dev._kernels.adapter.device.destroy()
