@@ -21,14 +21,15 @@ class Launch:
 class DryDevice:
     """See devices.cpu for the methods. `noted` is the list of all launches so far.
 
-    shared_memory: bytes that a block may ask for, those of an H100 if nothing else is said.
+    shared_memory, largest_block: bytes and threads that a block may ask for, those of an H100 if
+    nothing else is said.
     """
 
     name = "dry"
-    largest_block = 1024  # threads
 
-    def __init__(self, shared_memory: int = 227 << 10):
+    def __init__(self, shared_memory: int = 227 << 10, largest_block: int = 1024):
         self.launches, self.shared_memory = 0, shared_memory
+        self.largest_block = largest_block
         self.noted: list[Launch] = []
         self.state = self.empty((STATE_SIZE,), np.float32)
 

@@ -52,7 +52,7 @@ def try_out(folder: Path, device_name: str, limit: float = LIMIT) -> list[str]:
         raise CouldNotFinish(f"device {device_name}: {why}")
     files = learners_files(folder, device(device_name).suffix)
     for file in files:
-        if file.suffix == ".cu":  # a .wgsl file is compared with its launch by the device itself
+        if file.suffix == ".cu":  # of a .wgsl file the device itself looks at all that
             check_entry(file)
     return _in_child(folder, device_name, [file.stem for file in files], limit) if files else []
 
@@ -129,11 +129,10 @@ def _child(folder: str, device_name: str, *names: str) -> None:
     with kernels.folder_first(folder):
         for name in names:
             for trial in trials_of(name):
-                print(json.dumps({"file": f"{name}{dev.suffix}"}), file=parent, flush=True)
+                about = {"file": name + dev.suffix}
+                print(json.dumps(about), file=parent, flush=True)
                 if said := _try(dev, trial):
-                    print(
-                        json.dumps({"file": f"{name}{dev.suffix}"} | said), file=parent, flush=True
-                    )
+                    print(json.dumps(about | said), file=parent, flush=True)
                     break
     print(json.dumps({"done": len(names)}), file=parent, flush=True)
     os._exit(0)  # a CUDA context that is poisoned may not let Python end by itself

@@ -108,18 +108,26 @@ class Device(raw_kernels.Device):
         if self._graphs[key] is None:
             self._graphs[key] = self._captured(body)
         graph, launched = self._graphs[key]
-        self._count(launched)
+        self._count(launched, 1)
         graph.launch(self._stream)
 
     def _captured(self, body: Callable[[], None]) -> tuple:
+        before = {name: use.launches for name, use in self.uses().items()}
         with self._stream:
             self._stream.begin_capture()
             try:
-                launched = self._launched_by(body)
+                body()
             finally:
                 graph = self._stream.end_capture()
+        uses = self.uses().items()
+        launched = {name: use.launches - before.get(name, 0) for name, use in uses}
         self._count(launched, -1)  # recorded, not run
         return graph, launched
+
+    def _count(self, launched: dict[str, int], sign: int) -> None:
+        for name, times in launched.items():
+            self.launches += sign * times
+            self.uses()[name].launches += sign * times
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers."""

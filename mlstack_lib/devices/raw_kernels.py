@@ -46,6 +46,8 @@ class RawKernels:
     WebGPU, which has other names, replaces `_compile` and `launch`.
     """
 
+    suffix = ".cu"
+
     def __init__(self, device, library, allocate: Callable, argument: Callable, refused=()):
         self.device, self.library, self.allocate, self.argument = (
             device, library, allocate, argument,
@@ -82,7 +84,7 @@ class RawKernels:
         """
         wanted = (name, tuple(constants.items()), tuple(kernels.search_path))
         if not (self.steps.open and wanted in self._compiled):
-            file = kernels.find(name, self.device.suffix)
+            file = kernels.find(name, self.suffix)
             version = (file, file.stat().st_mtime_ns)
             if self._compiled.get(wanted, (None,))[0] != version:
                 self._compiled[wanted] = (version, self._compile(file, constants))
@@ -90,7 +92,7 @@ class RawKernels:
         return file, raw
 
     def _compile(self, file: Path, constants: dict):
-        text = kernels.assemble(file.stem, self.device.suffix, constants)
+        text = kernels.assemble(file.stem, self.suffix, constants)
         try:
             raw = self.library.RawKernel(text, file.stem, options=("-std=c++17",))
             raw.compile()
@@ -101,19 +103,18 @@ class RawKernels:
     def launch(self, name, grid, block, args, shared: int, constants: dict) -> None:
         """Launch `name` on arrays and numbers: whole ones as u32, others as f32.
 
-        Raises TypeError for an array of another size of element than 4 bytes, unless the kernel's
-        name says that it takes bf16.
+        Raises TypeError for an array of another size of element than 4 bytes: the kernels are f32.
         """
         file, kernel = self.kernel(name, constants)
         if shared > 48 << 10:
             kernel.max_dynamic_shared_size_bytes = shared
         values = tuple(self._value(name, arg) for arg in args)
-        with self.use(name, file):
+        with self.used(name, file):
             kernel(grid, block, values, shared_mem=shared)
 
     @contextmanager
-    def use(self, name: str, file: Path) -> Iterator[None]:
-        """Count the launch within the block, and time it if the device is to."""
+    def used(self, name: str, file: Path) -> Iterator[None]:
+        """Around a launch: it is counted, and timed where the device is told to."""
         use = self.uses.setdefault(name, Use(file))
         use.file, use.launches = file, use.launches + 1
         began = self.device.mark() if self.device.timing else None
@@ -132,7 +133,7 @@ class RawKernels:
 
     def _value(self, name: str, arg):
         if isinstance(arg, Array):
-            if arg.dtype.itemsize != 4 and not name.endswith("_bf16"):
+            if arg.dtype.itemsize != 4:
                 raise TypeError(f"{name}: the kernel takes f32, i32 or u32, got {arg.dtype}")
             return self.argument(arg)
         if isinstance(arg, np.generic):
@@ -147,10 +148,10 @@ class Device:
     """
 
     name = ""
+    suffix = ".cu"  # of the files of its kernels
     shared_memory = 227 << 10  # bytes that a block may ask for: an H100's
-    suffix = ".cu"  # of the kernels' files
-    clock = "this machine's clock"
     largest_block = 1024  # threads
+    clock = "this machine's clock"
 
     def __init__(self):
         self.transfers = self.launches = 0
@@ -241,18 +242,6 @@ class Device:
         if 0 not in grid:
             self.launches += 1
             self._kernels.launch(name, grid, block, args, shared, constants)
-
-    def _launched_by(self, body: Callable[[], None]) -> dict[str, int]:
-        """Run `body`; how often it launched each kernel."""
-        before = {name: use.launches for name, use in self.uses().items()}
-        body()
-        return {name: u.launches - before.get(name, 0) for name, u in self.uses().items()}
-
-    def _count(self, launched: dict[str, int], sign: int = 1) -> None:
-        """Count launches that no call of `launch` made."""
-        for name, times in launched.items():
-            self.launches += sign * times
-            self.uses()[name].launches += sign * times
 
     def uses(self) -> dict[str, Use]:
         """What was launched so far, by kernel."""

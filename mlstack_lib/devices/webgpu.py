@@ -1,6 +1,5 @@
 """WebGPU through wgpu: the same launches as on `cuda`, of the kernels' twins in WGSL."""
 
-import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
@@ -16,10 +15,10 @@ class Device(raw_kernels.Device):
     """See raw_kernels.Device."""
 
     name = "webgpu"
-    suffix = ".wgsl"
     shared_memory = adapter.WORKGROUP_MEMORY
     largest_block = adapter.LARGEST_BLOCK
-    clock = "this machine's clock, each launch waited for"
+    suffix = ".wgsl"
+    clock = "this machine's clock, with a wait after each"
 
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
@@ -64,24 +63,19 @@ class Device(raw_kernels.Device):
         self._kernels.flush()
 
     def replay(self, key: Hashable, body: Callable[[], None]) -> None:
-        """Run `body`; from the third time on its dispatches are repeated without it.
-
-        Launches that are timed one by one are not among them.
-        """
-        if self.timing:
-            body()
-        else:
-            self._count(self._kernels.replay(key, lambda: self._launched_by(body)))
+        """Run `body`; from the third time on its dispatches are repeated without it."""
+        launched = self._kernels.replay(key, body)  # a body that runs counts its launches itself
+        self.launches += launched.total()
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers, and count uses from nothing again."""
-        self._kernels.forget()
+        self._kernels.tapes.clear()
         super().forget_steps()
 
     def mark(self) -> float:
-        """A moment, once all launches before it are done."""
+        """A moment when all work so far is done."""
         self.synchronize()
-        return time.perf_counter()
+        return super().mark()
 
 
 def _bytes(host: np.ndarray) -> bytes:

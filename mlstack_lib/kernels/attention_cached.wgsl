@@ -2,7 +2,7 @@
    keys and values stand in the cache (cache_write comes first).
    qkv (batch, t, 3, h, d), cache (2, batch, h, context, d), out (batch, t, h, d), state f32.
    A block takes one token of one head: a thread a key for the scores, then a thread a number of the value.
-   grid (t, batch * h); block BLOCK, a multiple of 32; context numbers of workgroup memory.
+   grid (t, batch * h); block BLOCK, a power of 2; context numbers of workgroup memory.
    Twin attention_cached.cu, reference attention_cached. */
 // include reduce.wgsl
 struct Params { batches: u32, t: u32, h: u32, d: u32, context: u32, scale: f32 }

@@ -1,6 +1,6 @@
 /* column_sum: y[part] = the sum over this part's rows of x; x (n, c), y (parts, c) f32.
    Two launches make a whole sum: many parts, then their sum as one part, always in one order.
-   grid (c / 32 rounded up, parts); block (32, ROWS): a warp reads 32 neighbouring columns.
+   grid (c / 32 rounded up, parts); block (32, ROWS): 32 threads read 32 neighbouring columns.
    ACCUMULATE: add to y. Reads 4nc bytes. Twin column_sum.cu, reference column_sum. */
 struct Params { n: u32, c: u32, rows_of_part: u32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;

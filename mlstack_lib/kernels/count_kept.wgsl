@@ -1,5 +1,5 @@
 /* count_kept: count[0] = how many of targets (n) i32 are not ignore_index, at least 1; f32.
-   grid 1; block BLOCK, a multiple of 32. Twin count_kept.cu, part of reference
+   grid 1; block BLOCK, a power of 2. Twin count_kept.cu, part of reference
    cross_entropy_forward. */
 // include reduce.wgsl
 struct Params { n: u32, ignore_index: i32 }

@@ -1,6 +1,6 @@
 /* count_nonfinite: parts[block] = how many numbers of this block's share are NaN or infinite; x (n),
-   parts (number of blocks) f32. Both have all eight bits of the exponent set: no comparison that a compiler
-   may take for certain. column_sum adds the parts. grid any; block BLOCK. Reads 4n bytes.
+   parts (number of blocks) f32. Both have all eight bits of the exponent set: no comparison that a compiler may take
+   for certain. column_sum adds the parts. grid any; block BLOCK, a power of 2. Reads 4n bytes.
    Twin count_nonfinite.cu, reference count_nonfinite. */
 // include reduce.wgsl
 struct Params { n: u32 }

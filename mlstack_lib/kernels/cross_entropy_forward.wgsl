@@ -1,6 +1,6 @@
 /* cross_entropy_forward: losses[i] = -log softmax(logits[i])[targets[i]] / count[0], 0 for ignored rows.
    logits (n, v) f32, targets (n) i32, count (1) from count_kept, losses (n) f32; their sum is the loss.
-   A block takes a row. grid n; block BLOCK, a multiple of 32. Reads 4nv bytes.
+   A block takes a row. grid n; block BLOCK, a power of 2. Reads 4nv bytes.
    Twin cross_entropy_forward.cu, reference cross_entropy_forward. */
 // include reduce.wgsl
 struct Params { v: u32, ignore_index: i32 }

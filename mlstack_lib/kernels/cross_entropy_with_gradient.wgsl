@@ -2,7 +2,7 @@
    logits[i, j] becomes (softmax(logits[i])[j] - [j = targets[i]]) / count[0], 0 in ignored rows.
    logits (n, v) f32, targets (n) i32, count (1) from count_kept, losses (n) f32; their sum is the loss.
    A block takes a row and keeps it in registers, PER_THREAD numbers a thread: one read, one write.
-   grid n; block BLOCK, a multiple of 32; v <= BLOCK * PER_THREAD. Reads 4nv, writes 4nv bytes.
+   grid n; block BLOCK, a power of 2; v <= BLOCK * PER_THREAD. Reads 4nv, writes 4nv bytes.
    Twin cross_entropy_with_gradient.cu, reference cross_entropy_with_gradient with overwrite. */
 // include reduce.wgsl
 struct Params { v: u32, ignore_index: i32 }

@@ -1,5 +1,5 @@
 /* softmax_backward: dx = y * (dy - sum(dy * y)) over each row of c numbers; dy, y, dx (n, c) f32.
-   A block takes a row. grid n; block BLOCK, a multiple of 32. Reads 8nc, writes 4nc bytes.
+   A block takes a row. grid n; block BLOCK, a power of 2. Reads 8nc, writes 4nc bytes.
    Twin softmax_backward.cu, reference softmax_backward. */
 // include reduce.wgsl
 struct Params { c: u32 }

@@ -1,5 +1,5 @@
 /* softmax_forward: y = exp(x - max) / sum(exp(x - max)) over each row of c numbers; x, y (n, c) f32.
-   A block takes a row. grid n; block BLOCK, a multiple of 32. Reads 4nc from memory (again twice from
+   A block takes a row. grid n; block BLOCK, a power of 2. Reads 4nc from memory (again twice from
    the cache), writes 4nc bytes. Twin softmax_forward.cu, reference softmax_forward. */
 // include reduce.wgsl
 struct Params { c: u32 }

@@ -1,6 +1,6 @@
-/* squared_norm: parts[block] = the sum of x * x over this block's share; x (n), parts (gridDim.x) f32.
-   The parts are added up by column_sum: the same order every time. grid any; block BLOCK, a multiple of
-   32. Reads 4n bytes. Twin squared_norm.cu, reference squared_norm. */
+/* squared_norm: parts[block] = the sum of x * x over this block's share; x (n), parts (number of blocks) f32.
+   The parts are added up by column_sum: the same order every time. grid any; block BLOCK, a power
+   of 2. Reads 4n bytes. Twin squared_norm.cu, reference squared_norm. */
 // include reduce.wgsl
 struct Params { n: u32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;

@@ -2,15 +2,14 @@
 
 import struct
 from functools import cached_property
-from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from .. import kernels
 from ..array import Array
-from . import wgsl
-from .adapter import STORAGE_BUFFERS, Adapter
+from . import sizes, wgsl
+from .adapter import STORAGE_BUFFERS, WORKGROUP_MEMORY, Adapter
 from .wgsl import KernelError
 
 FORMATS = {"u32": "I", "i32": "i", "f32": "f"}
@@ -20,7 +19,8 @@ class Kernel:
     """One kernel's text; it is compiled when first launched, packaged or tried before."""
 
     def __init__(self, on: Adapter, file: Path, constants: dict):
-        source, name = file.read_text(encoding="utf-8"), file.stem
+        name = file.stem
+        source = file.read_text(encoding="utf-8")
         self.name, self.file_name, self.constants, self._adapter = name, file.name, constants, on
         self.packaged = file.parent == kernels.PACKAGED
         self.text = kernels.assemble_text(source, file.name, constants)
@@ -37,8 +37,16 @@ class Kernel:
                 f"{STORAGE_BUFFERS}"
             )
         if not self.packaged:
-            for finding in wgsl.lint(source):
-                raise KernelError(f"{file.name}:{finding.line}: {finding.message}")
+            self._check_subset(source)
+
+    def _check_subset(self, source: str) -> None:
+        for finding in wgsl.lint(source):
+            raise KernelError(f"{self.file_name}:{finding.line}: {finding.message}")
+        if (used := sizes.workgroup_bytes(self.text)) > WORKGROUP_MEMORY:
+            raise KernelError(
+                f"{self.file_name}: {used:,} bytes of workgroup memory; WebGPU promises "
+                f"{WORKGROUP_MEMORY:,}"
+            )
 
     @cached_property
     def pipeline(self):
@@ -76,14 +84,10 @@ class Kernel:
 
     @cached_property
     def block(self) -> tuple[int, ...] | None:
-        """The file's workgroup size, None if it is more than products of the launch's constants."""
-        sizes = []
-        for words in self.signature.workgroup:
-            factors = [self.constants.get(w.strip(), w.strip(" u")) for w in words.split("*")]
-            if not all(str(factor).isdecimal() for factor in factors):
-                return None
-            sizes.append(prod(map(int, factors)))
-        return tuple(sizes)
+        """The file's workgroup size, None if it does not follow from the text's constants."""
+        known = sizes.constants(self.text)
+        block = tuple(sizes.value(words, known) for words in self.signature.workgroup)
+        return None if None in block else block
 
 
 def _kind(value) -> str:

@@ -5,6 +5,7 @@ or write. Scalars lie in one uniform buffer, equal ones in one place; bind group
 body that is replayed the whole sequence.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,11 +25,7 @@ class Memory:
 
     def __init__(self, buffer, groups: dict):
         self.buffer, self.groups, self.keys = buffer, groups, set()
-
-    @property
-    def nbytes(self) -> int:
-        """The buffer's size."""
-        return self.buffer.size
+        self.nbytes = buffer.size
 
     def __del__(self):
         for key in self.keys:
@@ -49,6 +46,8 @@ def fold(name: str, grid) -> tuple[int, int, int]:
 class Kernels(raw_kernels.RawKernels):
     """Arrays, launches and the queue. See raw_kernels.RawKernels."""
 
+    suffix = ".wgsl"
+
     def __init__(self, device):
         self.adapter = Adapter()
         self.groups: dict = {}  # bind groups by pipeline and bindings
@@ -58,7 +57,7 @@ class Kernels(raw_kernels.RawKernels):
         self._places: dict[bytes, int] = {}  # of scalars in the uniform buffer
         self._copies: dict = {}  # memory for arrays that may not be bound where they are
         self._tape: list | None = None  # what is asked of the queue while a replay is recorded
-        self._tapes: dict = {}
+        self.tapes: dict = {}
         self._era = 0  # how often the uniform buffer was begun anew: a tape knows places in it
 
     def _allocate(self, nbytes: int) -> Memory:
@@ -73,15 +72,12 @@ class Kernels(raw_kernels.RawKernels):
         Raises KernelError for a file that does not fit the launch, CouldNotFinish for sizes that
         WebGPU does not take.
         """
-        if 0 in grid:
-            return
         if shared > WORKGROUP_MEMORY:
             raise CouldNotFinish(
                 f"{name}: needs {shared:,} bytes of workgroup memory; WebGPU gives "
                 f"{WORKGROUP_MEMORY:,}"
             )
-        constants = constants | ({"SHARED": shared // 4} if shared else {})
-        file, kernel = self.kernel(name, constants)
+        file, kernel = self.kernel(name, constants | ({"SHARED": shared // 4} if shared else {}))
         arrays = [arg for arg in args if isinstance(arg, Array)]
         kernel.check(arrays, block)
         scalars = kernel.scalars([arg for arg in args if not isinstance(arg, Array)])
@@ -89,7 +85,7 @@ class Kernels(raw_kernels.RawKernels):
         if not kernel.packaged:
             sizes = [max(4 * array.size, 4) for array in arrays]
             trial.run(kernel, sizes, scalars, groups)
-        with self.use(name, file), self.lost_is_said():
+        with self.lost_is_said(), self.used(name, file):
             bound, back = self._bindings(kernel, arrays)
             self._record(kernel, bound, scalars, groups)
             for array, copy in back:
@@ -206,32 +202,37 @@ class Kernels(raw_kernels.RawKernels):
         with self.lost_is_said():
             self.adapter.submit(encoder)
 
-    def replay(self, key: Hashable, body: Callable[[], dict[str, int]]) -> dict[str, int]:
-        """Run `body`, from the third time on only what it asked of the queue.
+    def replay(self, key: Hashable, body: Callable[[], None]) -> Counter:
+        """Run `body`, from the third time on only what it asked of the queue; return its launches.
 
-        `body` returns how often it launched each kernel; so does this, if `body` did not run.
+        Nothing for a body that has run and counted its launches itself. Launches that are timed one
+        by one are not recorded.
         """
-        if key not in self._tapes:  # this time it compiles and allocates
-            self._tapes[key] = None
+        if self.device.timing:
             body()
-            return {}
-        if self._tapes[key] is None or self._tapes[key][0] != self._era:
+            return Counter()
+        if key not in self.tapes:  # this time it compiles and allocates
+            self.tapes[key] = None
+            body()
+            return Counter()
+        if self.tapes[key] is None or self.tapes[key][0] != self._era:
             era, self._tape = self._era, []
+            before = Counter({name: use.launches for name, use in self.uses.items()})
             try:
-                self._tapes[key] = (era, body(), self._tape)
+                body()
+                after = Counter({name: use.launches for name, use in self.uses.items()})
+                self.tapes[key] = (era, self._tape, after - before)
             finally:
                 self._tape = None
-            return {}
-        _, launched, tape = self._tapes[key]
+            return Counter()
+        _, tape, launched = self.tapes[key]
         with self.lost_is_said():
             for what, args in tape:
                 what(*args)
         self.flush()
+        for name, times in launched.items():
+            self.uses[name].launches += times
         return launched
-
-    def forget(self) -> None:
-        """Drop what is to be replayed."""
-        self._tapes.clear()
 
     @contextmanager
     def lost_is_said(self) -> Iterator[None]:

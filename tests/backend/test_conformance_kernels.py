@@ -1,8 +1,7 @@
 """The launchers and kernels give what the reference gives, on every device that this machine has.
 
 `cuda-sim` runs them with all checks: a race, an access beyond an array or a read of shared memory
-that nobody wrote fails here too. Device memory begins as NaN there; on `webgpu`, where it would be
-zeros, `check` sees to it.
+that nobody wrote fails here too. Its device memory begins as NaN.
 """
 
 import inspect
@@ -156,7 +155,7 @@ def test_an_array_of_another_dtype_is_refused(dev):
 
 
 def test_a_learners_file_wins_and_is_compiled_anew_once_it_is_edited(dev, tmp_path):
-    name = "add.wgsl" if dev.name == "webgpu" else "add.cu"
+    name = f"add{dev.suffix}"
     text = (kernels.PACKAGED / name).read_text(encoding="utf-8")
     x = dev.upload(np.full(3, 3, np.float32))
 

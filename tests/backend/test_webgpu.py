@@ -6,17 +6,17 @@ import sys
 
 import numpy as np
 import pytest
+from runs import end_of, losses, trained
 
 from mlstack_lib import kernels
-from mlstack_lib.array import Array
-from mlstack_lib.backend import ELSEWHERE, OPERATIONS
-from mlstack_lib.conformance.arguments import Random
-from mlstack_lib.conformance.cases import CASES
-from mlstack_lib.conformance.comparing import call, cast, check_close, map_arrays, op_of, tolerances
+from mlstack_lib.backend import ELSEWHERE
+from mlstack_lib.conformance.running import Trial, check
+from mlstack_lib.conformance.trying import try_out
+from mlstack_lib.conformance.uses import table, timed
 from mlstack_lib.course import doctor
 from mlstack_lib.devices import device
 from mlstack_lib.devices.webgpu import Device
-from mlstack_lib.errors import CouldNotFinish
+from mlstack_lib.errors import BadInput, CouldNotFinish
 from mlstack_lib.webgpu import adapter, launches, trial
 from mlstack_lib.webgpu.wgsl import KernelError
 
@@ -240,20 +240,27 @@ def test_a_replay_is_recorded_anew_once_the_uniform_buffer_was_begun_anew(dev):
 @pytest.mark.parametrize("d", [1, 5, 33, 100, 128])
 @pytest.mark.parametrize("label", ["attention_forward", "attention_backward"])
 def test_attention_takes_heads_of_any_size_up_to_128(dev, label, d):
-    case = CASES[label]
-    arguments = cast(case.make(Random(d), 1, 67, 2, d), np.float32)
-    want, allowed = tolerances(OPERATIONS[op_of(label)], case, arguments)
-    got = call(ELSEWHERE[op_of(label)], case, map_arrays(dev.upload, arguments))
-    got = [dev.download(x) if isinstance(x, Array) else x for x in got]
-    check_close(got, want, allowed, np.float32)
+    check(dev, Trial(label, (1, 67, 2, d)))
 
 
 def test_cross_entropy_takes_more_classes_than_a_block_has_threads_for(dev):
-    label, case = "cross_entropy_with_gradient", CASES["cross_entropy_with_gradient"]
-    arguments = cast(case.make(Random(0), 2, 20_011), np.float32)
-    want, allowed = tolerances(OPERATIONS[label], case, arguments)
-    got = call(ELSEWHERE[label], case, map_arrays(dev.upload, arguments))
-    check_close([dev.download(x) for x in got], want, allowed, np.float32)
+    check(dev, Trial("cross_entropy_with_gradient", (2, 20_011)))
+
+
+# ---- training ----
+
+
+def test_a_run_gives_the_losses_of_the_cpu_and_twice_the_same_to_the_bit(dev, small, tmp_path):
+    recipe = {"steps": 5, "eval_every": 5, "lr": 3e-3, "dropout": 0.1, "accumulate": 2}
+    runs = {
+        name: trained(small(**recipe, device=where), tmp_path / name)
+        for name, where in (("cpu", "cpu"), ("first", "webgpu"), ("second", "webgpu"))
+    }
+    want, got = (np.array(losses(runs[name])) for name in ("cpu", "first"))
+    assert len(want) == 5
+    assert np.abs(got / want - 1).max() < 1e-5
+    ends = [end_of(runs[name])[0] for name in ("first", "second")]
+    assert ends[0] == ends[1]
 
 
 # ---- a learner's file ----
@@ -281,6 +288,8 @@ def add_with(dev, tmp_path, *changes: tuple[str, str]):
          "@group(0) @binding(4) var<uniform> p", "gives 3 arrays, the file binds 4: a, b, y, z"),
         ("(BLOCK)", "(64)", "makes blocks of (64, 1, 1), the launch has (256, 1, 1)"),
         ("y[i] =", "y[i] = tanh(0.0) +", "add.wgsl:14: tanh"),
+        ("@compute", "var<workgroup> big: array<vec4f, 4 * BLOCK + 1>;\n@compute",
+         "add.wgsl: 16,400 bytes of workgroup memory; WebGPU promises 16,384"),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_fit_is_refused_before_anything_runs(
@@ -336,6 +345,28 @@ def test_a_file_is_tried_once_for_each_text(dev, tmp_path, monkeypatch):
     assert add_with(dev, tmp_path, change).tolist() == [9, 9, 9]
 
 
+def test_files_of_a_learners_folder_are_tried_whole_before_a_run(dev, tmp_path):
+    text = (kernels.PACKAGED / "add.wgsl").read_text(encoding="utf-8")
+    file = tmp_path / "add.wgsl"
+    file.write_text(text.replace("a[i] + b[i]", "a[i] - b[i]"), encoding="utf-8")
+    (note,) = try_out(tmp_path, "webgpu")
+    assert note.startswith(f"{file}: not what the reference gives on webgpu, in a trial of add")
+    file.write_text(text.replace("a[i] + b[i]", "a[i] + c[i]"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"add\.wgsl:14:19: no definition in scope for .* `c`"):
+        try_out(tmp_path, "webgpu")
+
+
+def test_the_table_names_the_learners_file_its_launches_and_how_long_they_took(dev, tmp_path):
+    dev.forget_steps()
+    with timed(dev):
+        assert add_with(dev, tmp_path, ("a[i] + b[i]", "b[i] + a[i]")).tolist() == [6, 6, 6]
+    head, row, clock = table(dev).splitlines()
+    assert head.split() == ["kernel", "file", "used", "launches", "us"]
+    assert row.split()[:3] == ["add", str(tmp_path / "add.wgsl"), "1"]
+    assert float(row.split()[3].replace(",", "")) > 0
+    assert clock.endswith("this machine's clock, with a wait after each")
+
+
 # ---- adapters ----
 
 
@@ -381,7 +412,7 @@ def test_a_lost_adapter_is_told_at_every_use_and_the_process_lives():
 import numpy as np
 from mlstack_lib.devices import device
 from mlstack_lib.backend import ELSEWHERE
-from mlstack_lib.errors import CouldNotFinish
+from mlstack_lib.errors import BadInput, CouldNotFinish
 dev = device("webgpu")
 x = dev.upload(np.ones(3, np.float32))
 dev._kernels.adapter.device.destroy()

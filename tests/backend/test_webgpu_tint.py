@@ -10,15 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mlstack_lib import kernels
-from mlstack_lib.array import Array
-from mlstack_lib.backend import ELSEWHERE
-from mlstack_lib.conformance.arguments import Random
-from mlstack_lib.conformance.cases import CASES
-from mlstack_lib.conformance.comparing import map_arrays, op_of
+from mlstack_lib.conformance.running import launches_of, trials
 from mlstack_lib.devices.webgpu import Device
 
 HERE = Path(__file__).parent
@@ -39,35 +34,17 @@ fn broken(@builtin(local_invocation_index) thread: u32) {
 """
 
 
-class Dry:
-    """A device of WebGPU's sizes on which nothing happens but that launches are noted."""
-
-    name, shared_memory, largest_block = "dry", Device.shared_memory, Device.largest_block
-
-    def __init__(self):
-        self.launched = {}
-
-    def empty(self, shape, dtype):
-        return Array(self, None, tuple(shape), np.dtype(dtype))
-
-    def launch(self, name, grid, block, args, shared=0, **constants):
-        constants |= {"SHARED": shared // 4} if shared else {}
-        self.launched[name, tuple(constants.items())] = constants
-
-
 def texts() -> list[list[str]]:
     """What each text is, the text, and its file's name: each kernel with each set of constants."""
-    dry = Dry()
-    for label, case in CASES.items():
-        if op_of(label) not in ELSEWHERE:
-            continue
-        for size in case.sizes:
-            given = case.make(Random(0), *size)
-            given = map_arrays(lambda x: Array(dry, None, x.shape, np.dtype(np.float32)), given)
-            ELSEWHERE[op_of(label)](**given)
+    limits = (Device.shared_memory, Device.largest_block)
+    launches = {
+        (launch.name, launch.constants + ((("SHARED", launch.shared // 4),) * bool(launch.shared)))
+        for trial in trials()
+        for launch in launches_of(trial, *limits)
+    }
     return [
-        [f"{name} {given}", kernels.assemble(name, ".wgsl", constants), f"{name}.wgsl"]
-        for (name, given), constants in dry.launched.items()
+        [f"{name} {given}", kernels.assemble(name, ".wgsl", dict(given)), f"{name}.wgsl"]
+        for name, given in sorted(launches)
     ]
 
 

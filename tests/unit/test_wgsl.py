@@ -6,7 +6,7 @@ import pytest
 
 from mlstack_lib import kernels
 from mlstack_lib.array import Slot
-from mlstack_lib.webgpu import wgsl
+from mlstack_lib.webgpu import sizes, wgsl
 
 KERNEL = """/* saxpy: y = a x + y; @binding(7) here is a comment */
 struct Params { n: u32, a: f32 }
@@ -137,6 +137,42 @@ def test_a_line_inside_the_subset_is_left_alone(line):
 @pytest.mark.parametrize("file", WGSL, ids=lambda file: file.name)
 def test_every_packaged_file_keeps_to_the_subset(file):
     assert wgsl.lint(file.read_text(encoding="utf-8")) == []
+
+
+# ---- sizes ----
+
+
+def test_constants_are_worked_out_in_any_order():
+    text = """
+    const A = B * (2 + C) / 3u;  // const A = 1;
+    const C: u32 = 4u;
+    const B = C % 3 + 8 - 1;
+    const X = f32(B);
+    const Y = X + 1;
+    const Z = 1 / 0;
+    """
+    assert sizes.constants(text) == {"A": 16, "B": 8, "C": 4}
+
+
+def test_workgroup_memory_is_counted_by_type_and_length():
+    text = """
+    const N: u32 = 10u;
+    var<workgroup> a: array<f32, 2 * N>;
+    var<workgroup> b: array<array<vec4f, 3>, N>;
+    var<workgroup> c: vec3<u32>;
+    var<workgroup> d: array<Unknown, 5>;
+    var<private> e: array<f32, 999>;
+    """
+    assert sizes.workgroup_bytes(text) == 80 + 480 + 16
+
+
+def test_the_largest_tiles_of_the_package_fit_into_16_kib():
+    for name, given in (
+        ("matmul", {"BM": 64, "BN": 128, "BK": 16, "TM": 8, "TN": 8}),
+        ("attention_forward", {"D": 128, "ROWS": 64, "COLUMNS": 32}),
+    ):
+        text = kernels.assemble(name, ".wgsl", given)
+        assert 12 << 10 <= sizes.workgroup_bytes(text) <= 16 << 10
 
 
 # ---- twins ----
