@@ -103,7 +103,8 @@ class RawKernels:
     def launch(self, name, grid, block, args, shared: int, constants: dict) -> None:
         """Launch `name` on arrays and numbers: whole ones as u32, others as f32.
 
-        Raises TypeError for an array of another size of element than 4 bytes: the kernels are f32.
+        Raises TypeError for an array of another size of element than 4 bytes, unless the kernel's
+        name says that it takes bf16.
         """
         file, kernel = self.kernel(name, constants)
         if shared > 48 << 10:
@@ -133,7 +134,7 @@ class RawKernels:
 
     def _value(self, name: str, arg):
         if isinstance(arg, Array):
-            if arg.dtype.itemsize != 4:
+            if arg.dtype.itemsize != 4 and not name.endswith("_bf16"):
                 raise TypeError(f"{name}: the kernel takes f32, i32 or u32, got {arg.dtype}")
             return self.argument(arg)
         if isinstance(arg, np.generic):
