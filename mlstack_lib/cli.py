@@ -19,6 +19,7 @@ from .course import doctor
 from .devices import NAMES, device
 from .errors import BadInput, CouldNotFinish, nearest
 from .generate import generate
+from .launchers import cublaslt
 from .presets import PRESETS, TrainConfig, preset
 from .run import Run
 from .sim import command as simulation
@@ -113,6 +114,8 @@ def _add_train_and_generate(command) -> None:
     sub.add_argument("--out", type=Path, help="the run's folder (default runs/PRESET)")
     sub.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     _add_kernels(sub)
+    text = "on cuda: our kernels, or cuBLASLt in f32, or with factors rounded to TF32"
+    sub.add_argument("--matmul", choices=cublaslt.CHOICES, default="kernel", help=text)
 
     sub = command("generate", _generate, "let a trained model write")
     sub.add_argument("folder", type=Path, metavar="RUN")
@@ -175,7 +178,8 @@ def _train(options) -> int:
         if options.fields:
             raise BadInput("train: --resume takes the recipe from the run; give no fields with it")
         recipe = Run.open(folder).config
-    with laid_over(options.kernels, recipe.device):
+    where = recipe.device
+    with laid_over(options.kernels, where), cublaslt.products(options.matmul, where):
         return _run(options, recipe, folder)
 
 

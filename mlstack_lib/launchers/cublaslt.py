@@ -1,7 +1,7 @@
 """NVIDIA's own matrix products in place of ours, to compare with: cuBLASLt, called by ctypes.
 
-Outside of CuPy, whose products cannot be recorded in a CUDA graph. `overrides()` gives functions
-for `backend.override`; their signatures and meaning are the reference's.
+Outside of CuPy, whose products cannot be recorded in a CUDA graph. Signatures and meaning of the
+functions are the reference's.
 https://docs.nvidia.com/cuda/cublas/#using-the-cublaslt-api
 """
 
@@ -9,15 +9,18 @@ import ctypes as c
 import glob
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import CouldNotFinish
+from ..backend import override
+from ..errors import BadInput, CouldNotFinish
 from .elementwise import column_sum, empty_like, gelu_forward
 
+CHOICES = ("kernel", "library", "library-tf32")  # ours; cuBLASLt in f32; of factors in TF32
 F32, COMPUTE_F32, COMPUTE_TF32 = 0, 68, 77
 TRANS_A, TRANS_B, EPILOGUE, BIAS_POINTER = 3, 4, 7, 8  # attributes of a product
 PLAIN, BIAS = 1, 4  # epilogues
@@ -126,6 +129,15 @@ _prepared = cache(_Product)
 
 def _address(array) -> int:
     return array.buffer.memory.data.ptr + array.offset
+
+
+def products(choice: str, device_name: str) -> AbstractContextManager:
+    """Within the block the products are those of `choice`, one of CHOICES. Raises BadInput."""
+    if choice == "kernel":
+        return nullcontext()
+    if device_name != "cuda":
+        raise BadInput(f"--matmul {choice}: needs --device cuda, this run is on {device_name}")
+    return override(**overrides(tf32=choice == "library-tf32"))
 
 
 def overrides(tf32: bool = False) -> dict[str, Callable]:

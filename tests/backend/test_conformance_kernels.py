@@ -26,6 +26,7 @@ from mlstack_lib.conformance.running import (
 )
 from mlstack_lib.devices import device
 from mlstack_lib.errors import CouldNotFinish
+from mlstack_lib.launchers import cublaslt
 from mlstack_lib.optim import AdamW
 from mlstack_lib.presets import preset
 
@@ -246,3 +247,27 @@ def test_a_run_whose_numbers_overflow_stops_with_the_op_that_made_the_first(dev,
         r"all its inputs are finite; nn.py:\d+: .*; the last checkpoint is .*step-0000001",
         str(caught.value),
     )
+
+
+# ---- products by NVIDIA's library ----
+
+
+@pytest.mark.skipif("cuda" not in DEVICES, reason="cuBLASLt: there is no device cuda")
+@pytest.mark.parametrize("tf32", [False, True])
+def test_the_librarys_products_are_what_the_reference_gives(tf32):
+    functions, rng, dev = cublaslt.overrides(tf32), np.random.default_rng(0), device("cuda")
+    x, weight, bias, dy = (
+        rng.standard_normal(shape, np.float32) for shape in ((96, 64), (48, 64), (48,), (96, 48))
+    )
+    up = {name: dev.upload(a) for name, a in (("x", x), ("w", weight), ("b", bias), ("dy", dy))}
+    y, pre = functions["linear_forward"](up["x"], up["w"], up["b"], "gelu")
+    exact = [a.astype(np.float64) for a in (x, weight, bias)]
+    want, want_pre = OPERATIONS["linear_forward"](*exact, "gelu")
+    dx = functions["linear_backward_input"](up["dy"], up["w"])
+    dw, db = functions["linear_backward_weight"](up["dy"], up["x"])
+    functions["linear_backward_weight"](up["dy"], up["x"], out=(dw, db), accumulate=True)
+    pairs = [(y, want), (pre, want_pre), (dx, dy @ weight), (dw, 2 * dy.T @ x), (db, 2 * dy.sum(0))]
+    for got, wanted in pairs:
+        # TF32 keeps 10 bits of a factor: 2^-11 relative each, of sums of up to 96 products
+        allowed = (2**-10 if tf32 else 1e-5) * np.abs(wanted).max()
+        assert np.abs(dev.download(got) - wanted).max() <= allowed

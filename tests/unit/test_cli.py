@@ -267,3 +267,10 @@ def test_a_wrong_checkpoint_is_refused_and_nothing_is_lost(
     assert_refused(mlstack(*words), message)
     assert contents(finished) == before
     assert not (tmp_path / "out").exists()
+
+
+def test_the_librarys_products_need_cuda(tmp_path, capsys):
+    words = ["train", "--preset", "tiny", "--out", str(tmp_path / "run"), "--matmul", "library"]
+    assert cli.main(words) == 2
+    assert "--matmul library: needs --device cuda, this run is on cpu" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
