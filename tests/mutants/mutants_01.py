@@ -346,7 +346,7 @@ def believes_that_all_sizes_are_equal(a, b, size):
     return blocks(a, b, size, ends=a.shape[0])
 
 
-@mutant("1.6 matmul by blocks", "no blocks were multiplied: take slices, and use @")
+@mutant("1.6 matmul by blocks", "no blocks were multiplied: take slices of a and b as they come")
 def multiplies_numbers(a, b, size):
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for i, j in np.ndindex(c.shape):
