@@ -37,7 +37,8 @@ def only_blocks(case: Case, mine: Callable, a: np.ndarray, b: np.ndarray, size: 
     """Wrong unless all that `mine` multiplies are blocks of at most size by size."""
     Watched.products.clear()
     mine(a.view(Watched), b.view(Watched), size)
-    case.require(bool(Watched.products), "no blocks were multiplied: take slices of a and b as they come, and use @")
+    what = "no blocks were multiplied: take slices of a and b as they come, and use @"
+    case.require(bool(Watched.products), what)
     for shapes in Watched.products:
         case.require(
             all(n <= size for shape in shapes for n in shape),
