@@ -1,128 +1,26 @@
-"""Chapter 10: the launches of the LayerNorm kernels, and the checks of the exercises."""
+"""Chapter 10: LayerNorm kernels; the checks of its exercises."""
 
-import ml_dtypes
 import numpy as np
 
-from ... import cuda, reference, sim
+from ... import reference, sim
 from ...sim.profile import Profile
 from ..judging import exercise
 from ..kernel_cases import InOut, KernelCase, Output
-from ..kernel_files import KernelFile
+from .launches_10 import (
+    BF16,
+    EPS,
+    ROWS,
+    ceil_div,
+    inputs,
+    launch_of,
+    profile,
+    profile_of_sum,
+    requests,
+    sizes,
+)
 
-BF16 = ml_dtypes.bfloat16
-WARPS, ROWS = 4, 8
-EPS = 1e-5
 SHAPES = ((1, 1), (5, 31), (33, 32), (3, 33), (31, 97), (2, 128))  # n, c
 QUAD_SHAPES = ((1, 4), (5, 32), (33, 100), (3, 128), (9, 132), (2, 256))  # c a multiple of 4
-
-
-def ceil_div(a: int, b: int) -> int:
-    """a / b rounded up."""
-    return -(-a // b)
-
-
-# ---- how each rung is launched ----
-
-
-def launch_of(name: str, n: int, c: int) -> tuple[tuple, tuple, dict]:
-    """(grid, block, constants) of a rung for x (n, c). A backward pass gets 3 blocks."""
-    by_warp = (ceil_div(n, WARPS),), (32 * WARPS,)
-    lanes = {"WARPS": WARPS, "PER_LANE": ceil_div(c, 32)}
-    quads = {"WARPS": WARPS, "QUADS": ceil_div(c, 128)}
-    return {
-        "layernorm_thread": ((ceil_div(n, 64),), (64,), {}),
-        "layernorm_block": ((n,), (64,), {"BLOCK": 64}),
-        "layernorm_warp": (*by_warp, lanes),
-        "layernorm_vector": (*by_warp, quads),
-        "layernorm_bf16": (*by_warp, quads),
-        "residual_layernorm_forward": (*by_warp, lanes),
-        "layernorm_backward_atomic": (*by_warp, lanes),
-        "layernorm_backward": ((3,), by_warp[1], {"RESIDUAL": 0} | lanes),
-        "layernorm_backward_vector": ((3,), by_warp[1], quads),
-        "column_sum": ((ceil_div(c, 32), 1), (32, ROWS), {"ROWS": ROWS, "ACCUMULATE": 0}),
-    }[name]
-
-
-NAMES = (
-    "layernorm_thread", "layernorm_block", "layernorm_warp", "layernorm_vector", "layernorm_bf16",
-    "residual_layernorm_forward", "layernorm_backward_atomic", "layernorm_backward",
-    "layernorm_backward_vector", "column_sum",
-)  # fmt: skip
-
-
-def inputs(n: int, c: int, mean: float = 0.0, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """x (n, c) around `mean`, weight and bias (c), f32."""
-    rng = np.random.default_rng([seed, n, c])
-    x = mean + rng.standard_normal((n, c)).astype(np.float32)
-    weight = rng.uniform(0.5, 2, c).astype(np.float32)
-    return x, weight, rng.standard_normal(c).astype(np.float32)
-
-
-def forward(kernel: KernelFile, *arrays, dtype=np.float32) -> list[np.ndarray]:
-    """The outputs of a forward rung for x (delta, ) weight and bias: y, mean, rstd, ..."""
-    (n, c), fused = arrays[0].shape, len(arrays) == 4
-    shapes = [(n, c)] * (1 + fused) + [(n,), (n,)]
-    outputs = [cuda.empty(s, dtype if len(s) == 2 else np.float32) for s in shapes]
-    grid, block, constants = launch_of(kernel.name, n, c)
-    given = [cuda.asarray(x) for x in arrays]
-    kernel(grid, block, (*given, *outputs, *_sizes(n, c), np.float32(EPS)), **constants)
-    return [cuda.asnumpy(x) for x in outputs]
-
-
-def backward(kernel: KernelFile, dy, x, weight, mean, rstd) -> list[np.ndarray]:
-    """dx, and either parts (3, 2, c) or, of the rung with atomics, dweight and dbias."""
-    n, c = x.shape
-    grid, block, constants = launch_of(kernel.name, n, c)
-    shapes = [(c,), (c,)] if kernel.name.endswith("atomic") else [(3, 2, c)]
-    outputs = [cuda.asarray(np.zeros(shape, np.float32)) for shape in [(n, c), *shapes]]
-    given = [cuda.asarray(a) for a in (dy, x, weight, mean, rstd)]
-    unread = given[:1] if "RESIDUAL" in constants else []  # dresidual
-    kernel(grid, block, (*unread, *given, *outputs, *_sizes(n, c)), **constants)
-    return [cuda.asnumpy(a) for a in outputs]
-
-
-def column_sums(kernel: KernelFile, parts: np.ndarray) -> np.ndarray:
-    """The sum of the rows of `parts` (rows, c), by one part of column_sum: (c,)."""
-    n, c = parts.shape
-    grid, block, constants = launch_of(kernel.name, n, c)
-    y = cuda.empty((1, c), np.float32)
-    kernel(grid, block, (cuda.asarray(parts), y, *_sizes(n, c), np.uint32(n)), **constants)
-    return cuda.asnumpy(y)[0]
-
-
-def _sizes(n: int, c: int) -> tuple:
-    return np.uint32(n), np.uint32(c)
-
-
-# ---- what the simulator counts ----
-
-
-def profile(kernel: KernelFile, n: int, c: int) -> Profile:
-    """What a forward rung does to memory for x (n, c), in the simulator."""
-    x, *rest = inputs(n, c)
-    dtype = BF16 if kernel.name == "layernorm_bf16" else np.float32
-    x, fused = x.astype(dtype), kernel.name.startswith("residual")
-    outputs = [np.zeros((n, c), dtype)] * (1 + fused) + [np.zeros(n, np.float32)] * 2
-    arrays = [sim.asarray(a) for a in (*[x] * (1 + fused), *rest, *outputs)]
-    grid, block, constants = launch_of(kernel.name, n, c)
-    compiled = kernel.compiled(sim, **constants)
-    compiled(grid, block, (*arrays, *_sizes(n, c), np.float32(EPS)))
-    return compiled.profile()
-
-
-def requests(found: Profile, op: str, space: str = "global", size: int = 0) -> int:
-    """How many requests of that kind a launch made, of one size or of all."""
-    rows = [r for r in found.rows if (r.space, r.op) == (space, op)]
-    return sum(r.requests for r in rows if size in (0, r.size))
-
-
-def asked(found: Profile, n: int) -> tuple[float, float]:
-    """Bytes that a row's loads and stores ask of memory and caches, whole sectors counted."""
-    loads, stores = (
-        sum(r.moved for r in found.rows if (r.space, r.op) == ("global", op))
-        for op in ("load", "store")
-    )
-    return 32 * loads / n, 32 * stores / n
 
 
 # ---- what the checks have in common ----
@@ -161,7 +59,7 @@ def _check_forward(mine, shapes, look: str, dtype=np.float32) -> str:
         case = KernelCase(f"x ({n}, {c}){around}, eps {eps}", hint)
         grid, block, constants = launch_of(mine.name, n, c)
         outputs = Output((n, c), dtype), Output((n,)), Output((n,))
-        got = case.launch(mine, grid, block, x, weight, bias, *outputs, *_sizes(n, c),
+        got = case.launch(mine, grid, block, x, weight, bias, *outputs, *sizes(n, c),
                           np.float32(eps), **constants)  # fmt: skip
         ways = (_by_rule(x, weight, bias, eps, sums) for sums in (np.float64, np.float32))
         _compare(case, "y mean rstd", got, *ways)
@@ -211,7 +109,10 @@ def check_block(mine):
 def check_warp(mine):
     look = "lanes beyond the row hold 0: right for the sum, but 0 - mu is not 0"
     said = _check_forward(mine, SHAPES, look)
-    case, found = KernelCase("x (8, 128)", "the row stands in v, in registers"), profile(mine, 8, 128)
+    case, found = (
+        KernelCase("x (8, 128)", "the row stands in v, in registers"),
+        profile(mine, 8, 128),
+    )
     _require_at_most(case, requests(found, "load"), 8 * 4 * 3, "requests to read")
     _require_at_most(case, found.count("barriers"), 0, "barriers")
     _require_coalesced(case, found)
@@ -222,7 +123,10 @@ def check_warp(mine):
 def check_vector(mine):
     look = "x4[q] is the numbers 4q to 4q + 3 of the row; q < quads is the guard"
     said = _check_forward(mine, QUAD_SHAPES, look)
-    case, found = KernelCase("x (8, 256)", "a float4 is 16 bytes, moved at once"), profile(mine, 8, 256)
+    case, found = (
+        KernelCase("x (8, 256)", "a float4 is 16 bytes, moved at once"),
+        profile(mine, 8, 256),
+    )
     _require_at_most(case, requests(found, "load"), 8 * 2 * 3, "requests to read")
     _require_at_most(case, requests(found, "store"), 8 * (2 + 2), "requests to write")
     return f"{said}, 16 bytes a load"
@@ -237,7 +141,7 @@ def check_residual(mine):
         case = KernelCase(f"x and delta ({n}, {c})", look)
         grid, block, constants = launch_of(mine.name, n, c)
         outputs = [Output((n, c)), Output((n, c)), Output((n,)), Output((n,))]
-        got = case.launch(mine, grid, block, x, delta, weight, bias, *outputs, *_sizes(n, c),
+        got = case.launch(mine, grid, block, x, delta, weight, bias, *outputs, *sizes(n, c),
                           np.float32(EPS), **constants)  # fmt: skip
         case.equal(got[0], x + delta, "residual", 0.0)
         ways = (_by_rule(x + delta, weight, bias, EPS, sums) for sums in (np.float64, np.float32))
@@ -273,7 +177,7 @@ def check_backward(mine):
         constants |= {"RESIDUAL": residual}
         dx, parts = case.launch(
             mine, grid, block, dresidual, dy, x, weight, mean, rstd, Output((n, c)),
-            Output((3, 2, c)), *_sizes(n, c), **constants,
+            Output((3, 2, c)), *sizes(n, c), **constants,
         )  # fmt: skip
         wants = [
             list(reference.layernorm_backward(*(a.astype(t) for a in (dy, x, weight, mean, rstd))))
@@ -293,14 +197,20 @@ def check_backward(mine):
 @exercise("10.8 column_sum")
 def check_column_sum(mine):
     look = "a thread adds every ROWS-th row of its column, from its own threadIdx.y on"
-    for n, c, parts, add in [(1, 1, 1, 0), (9, 33, 1, 0), (70, 31, 3, 0), (64, 96, 1, 1), (3, 64, 2, 0)]:
+    for n, c, parts, add in [
+        (1, 1, 1, 0),
+        (9, 33, 1, 0),
+        (70, 31, 3, 0),
+        (64, 96, 1, 1),
+        (3, 64, 2, 0),
+    ]:
         x = np.random.default_rng([n, c]).integers(-8, 9, (n, c)).astype(np.float32)
         rows = ceil_div(n, parts)
         case = KernelCase(f"x ({n}, {c}), {parts} parts, ACCUMULATE {add}", look)
         y = np.full((parts, c), 3, np.float32)
         (got,) = case.launch(
             mine, (ceil_div(c, 32), parts), (32, ROWS), x, InOut(y) if add else Output(y.shape),
-            *_sizes(n, c), np.uint32(rows), ROWS=ROWS, ACCUMULATE=add,
+            *sizes(n, c), np.uint32(rows), ROWS=ROWS, ACCUMULATE=add,
         )  # fmt: skip
         sums = [x[p * rows : (p + 1) * rows].sum(axis=0) for p in range(parts)]
         case.equal(got, np.array(sums) + add * y, "y", 0.0)
@@ -309,12 +219,3 @@ def check_column_sum(mine):
     _require_coalesced(case, found)
     _require_at_most(case, requests(found, "load"), 64 * 3, "requests to read")
     return "5 cases, each number read once"
-
-
-def profile_of_sum(kernel: KernelFile, n: int, c: int) -> Profile:
-    """What column_sum does to memory for x (n, c), in the simulator."""
-    grid, block, constants = launch_of(kernel.name, n, c)
-    arrays = sim.asarray(np.ones((n, c), np.float32)), sim.asarray(np.zeros((1, c), np.float32))
-    compiled = kernel.compiled(sim, **constants)
-    compiled(grid, block, (*arrays, *_sizes(n, c), np.uint32(n)))
-    return compiled.profile()
