@@ -19,8 +19,9 @@ from .launches_10 import (
     sizes,
 )
 
-SHAPES = ((1, 1), (5, 31), (33, 32), (3, 33), (31, 97), (2, 128))  # n, c
-QUAD_SHAPES = ((1, 4), (5, 32), (33, 100), (3, 128), (9, 132), (2, 256))  # c a multiple of 4
+SHAPES = ((5, 31), (33, 32), (1, 1), (3, 33), (31, 97), (2, 128))  # n, c
+QUAD_SHAPES = ((5, 32), (33, 100), (1, 4), (3, 128), (9, 132), (2, 256))  # c a multiple of 4
+CENTRE = "first the mean of the row, then squares of what differs from it"
 
 
 # ---- what the checks have in common ----
@@ -38,24 +39,25 @@ def _by_rule(x, weight, bias, eps, sums=np.float64):
 
 
 def _compare(case: KernelCase, names: str, got, want, plain) -> None:
-    """As exact as twice the error of `plain`, the plain way in f32, and two units of rsqrtf."""
+    """As exact as twice the error of `plain`, the plain way in f32, and four units of the last place."""
     for name, mine, right, simple in zip(names.split(), got, want, plain, strict=True):
         off = np.abs(simple - right).max() / max(1.0, np.abs(right).max())
-        rounding = 2.0**-8 if mine.dtype == BF16 else 2.0**-22
+        rounding = 2.0**-8 if mine.dtype == BF16 else 2.0**-21
         case.equal(
             mine.astype(np.float32), right.astype(np.float32), name, 2 * float(off) + rounding
         )
 
 
 def _check_forward(mine, shapes, look: str, dtype=np.float32) -> str:
-    cases = [(n, c, 0.0, EPS) for n, c in shapes] + [(3, shapes[-1][1], 0.0, 0.5)]
+    cases = [(3, shapes[0][1], 1.0, 0.5)]
     if dtype is not BF16:  # so far from 0 a bf16 has no digits left
         cases.append((4, shapes[-1][1], 1000.0, EPS))
+    cases += [(n, c, 1.0, EPS) for n, c in shapes]
     for n, c, mean, eps in cases:
         x, weight, bias = inputs(n, c, mean)
         x = x.astype(dtype)
-        around = f", numbers around {mean:.0f}" if mean else ""
-        hint = "first the mean of the row, then squares of what differs from it" if mean else look
+        around = f", numbers around {mean:.0f}" * (mean > 1)
+        hint = CENTRE if mean > 1 else look
         case = KernelCase(f"x ({n}, {c}){around}, eps {eps}", hint)
         grid, block, constants = launch_of(mine.name, n, c)
         outputs = Output((n, c), dtype), Output((n,)), Output((n,))
@@ -168,7 +170,7 @@ def check_bf16(mine):
 @exercise("10.7 layernorm_backward")
 def check_backward(mine):
     look = "g is dy * weight; dweight is a sum of dy * xhat over the rows; mean(g) is sum_g here"
-    for n, c, residual in [(1, 1, 0), (5, 31, 0), (40, 33, 1), (9, 97, 1), (29, 96, 0)]:
+    for n, c, residual in [(5, 31, 0), (40, 33, 1), (1, 1, 0), (9, 97, 1), (29, 96, 0)]:
         x, weight, bias = inputs(n, c)
         dy, dresidual = inputs(n, c, seed=1)[0], inputs(n, c, seed=2)[0]
         mean, rstd = (a.astype(np.float32) for a in _by_rule(x, weight, bias, EPS)[1:])

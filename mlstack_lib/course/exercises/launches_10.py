@@ -46,7 +46,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def inputs(n: int, c: int, mean: float = 0.0, seed: int = 0) -> tuple[np.ndarray, ...]:
+def inputs(n: int, c: int, mean: float = 1.0, seed: int = 0) -> tuple[np.ndarray, ...]:
     """x (n, c) around `mean`, weight and bias (c), f32."""
     rng = np.random.default_rng([seed, n, c])
     x = mean + rng.standard_normal((n, c)).astype(np.float32)
