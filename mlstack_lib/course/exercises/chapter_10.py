@@ -39,7 +39,7 @@ def _by_rule(x, weight, bias, eps, sums=np.float64):
 
 
 def _compare(case: KernelCase, names: str, got, want, plain) -> None:
-    """As exact as twice the error of `plain`, the plain way in f32, and four units of the last place."""
+    """As exact as twice the error of `plain`, the plain way in f32, and four last places."""
     for name, mine, right, simple in zip(names.split(), got, want, plain, strict=True):
         off = np.abs(simple - right).max() / max(1.0, np.abs(right).max())
         rounding = 2.0**-8 if mine.dtype == BF16 else 2.0**-21

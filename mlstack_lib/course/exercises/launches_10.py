@@ -5,16 +5,12 @@ import numpy as np
 
 from ... import cuda, sim
 from ...sim.profile import Profile
-from ..kernel_files import KernelFile
+from ..kernel_files import KernelFile, solution
+from .chapter_09 import ceil_div, changed
 
 BF16 = ml_dtypes.bfloat16
 WARPS, ROWS = 4, 8
 EPS = 1e-5
-
-
-def ceil_div(a: int, b: int) -> int:
-    """a / b rounded up."""
-    return -(-a // b)
 
 
 # ---- how each rung is launched ----
@@ -49,7 +45,7 @@ NAMES = (
 def inputs(n: int, c: int, mean: float = 1.0, seed: int = 0) -> tuple[np.ndarray, ...]:
     """x (n, c) around `mean`, weight and bias (c), f32."""
     rng = np.random.default_rng([seed, n, c])
-    x = mean + rng.standard_normal((n, c)).astype(np.float32)
+    x = np.float32(mean) + rng.standard_normal((n, c)).astype(np.float32)
     weight = rng.uniform(0.5, 2, c).astype(np.float32)
     return x, weight, rng.standard_normal(c).astype(np.float32)
 
@@ -65,16 +61,17 @@ def forward(kernel: KernelFile, *arrays, dtype=np.float32) -> list[np.ndarray]:
     return [cuda.asnumpy(x) for x in outputs]
 
 
-def backward(kernel: KernelFile, dy, x, weight, mean, rstd) -> list[np.ndarray]:
+def backward(kernel: KernelFile, dy, x, weight, mean, rstd, library=cuda) -> list[np.ndarray]:
     """dx, and either parts (3, 2, c) or, of the rung with atomics, dweight and dbias."""
     n, c = x.shape
     grid, block, constants = launch_of(kernel.name, n, c)
     shapes = [(c,), (c,)] if kernel.name.endswith("atomic") else [(3, 2, c)]
-    outputs = [cuda.asarray(np.zeros(shape, np.float32)) for shape in [(n, c), *shapes]]
-    given = [cuda.asarray(a) for a in (dy, x, weight, mean, rstd)]
+    outputs = [library.asarray(np.zeros(shape, np.float32)) for shape in [(n, c), *shapes]]
+    given = [library.asarray(a) for a in (dy, x, weight, mean, rstd)]
     unread = given[:1] if "RESIDUAL" in constants else []  # dresidual
-    kernel(grid, block, (*unread, *given, *outputs, *sizes(n, c)), **constants)
-    return [cuda.asnumpy(a) for a in outputs]
+    compiled = kernel.compiled(library, **constants)
+    compiled(grid, block, (*unread, *given, *outputs, *sizes(n, c)))
+    return [library.asnumpy(a) for a in outputs]
 
 
 def column_sums(kernel: KernelFile, parts: np.ndarray) -> np.ndarray:
@@ -129,3 +126,25 @@ def profile_of_sum(kernel: KernelFile, n: int, c: int) -> Profile:
     compiled = kernel.compiled(sim, **constants)
     compiled(grid, block, (*arrays, *sizes(n, c), np.uint32(n)))
     return compiled.profile()
+
+
+# ---- other ways to a variance ----
+
+TWO_PASSES = (
+    "if (lane + 32 * i < c) squares += (v[i] - mu) * (v[i] - mu);",
+    "rsqrtf(warp_sum(squares) / c + eps)",
+)
+FORMULA = "squares += v[i] * v[i];", "rsqrtf(fmaxf(warp_sum(squares) / c - mu * mu, 0.0f) + eps)"
+SHIFT = """    float first = __shfl_sync(FULL_MASK, v[0], 0);
+    for (int i = 0; i < PER_LANE; i++) v[i] = lane + 32 * i < c ? v[i] - first : 0.0f;
+"""
+
+
+def by_formula(shifted: bool = False) -> KernelFile:
+    """layernorm_warp with the mean of the squares less the square of the mean, of a row as it is
+    or less its first number."""
+    kernel = changed(solution("layernorm_warp"), *zip(TWO_PASSES, FORMULA, strict=True))
+    if not shifted:
+        return kernel
+    begin, mean = "    // BEGIN SOLUTION\n", "mean[row] = mu;"
+    return changed(kernel, (begin, SHIFT), (mean, "mean[row] = mu + first;"))
