@@ -117,21 +117,14 @@ def count(name, kernel):
 
 count("v1", thread_)
 
-# %% id="thread-figure"
-found = given.profile(thread_, 64, 32)  # rows of 32 numbers, so that the picture is small
-loads = [row for row in found.rows if row.op == "load"]
-show(draw_access(max(loads, key=lambda row: row.worst)), "Figure {figure:access}. The first load of your kernel, with "
-     "rows of 32 numbers: 32 rows, so 32 sectors, of which an eighth is used. Grey moves without use.")  # fmt: skip
-
 # %% [markdown] id="block"
-# Each of the three passes asks for eight times the row. A sector may wait in a cache until its other
-# seven numbers are wanted, but a GPU holds a quarter of a million rows at a time, 400 MB, and its caches 50.
+# 32 rows, so 32 sectors, an eighth of each used. Each pass asks for eight times the row. A sector may wait in a cache until its other
+# seven numbers are wanted, but all 131,072 rows are in work at once, 201 MB, and an H100's L2 cache holds 50.
 #
 # ## 3. v2: a block for each row
 #
-# Let neighbours read neighbours: all threads of a block share a row. Then each has a part of the sum, and the block
-# needs the whole. That is the reduction of chapter 08, and as a function it stands in `common.cuh`:
-# `block_sum(value, scratch)` returns the sum over the block, to every thread.
+# Let neighbours read neighbours: a block shares a row. Each thread then has a part of the sum. The reduction
+# of chapter 08 is a function in `common.cuh`: `block_sum(value, scratch)` returns the sum over the block, to every thread.
 #
 # ### Exercise 10.2: layernorm_block
 #
@@ -155,14 +148,13 @@ count("v1", thread_)
 count("v2", block_)
 
 # %% [markdown] id="warp"
-# Sectors are now as few as they can be: 12 bytes a number for x, 8 for weight and bias, which come from a cache. But the row is still
-# asked for three times, and at each of the four barriers a block stands still.
+# Sectors are now as few as they can be: 12 bytes a number for x, 8 for weight and bias, which come from a cache. But x is still
+# asked for three times, and there are four barriers to wait at.
 #
 # ## 4. v3: a warp for each row, in registers
 #
-# A row of 384 numbers is 12 for each lane of a warp. A thread has room for that in its registers. So read the row **once**, keep
-# it, and go over it as often as you like: the second pass costs no memory. And lanes of a warp
-# exchange sums by shuffles, without a barrier.
+# A row of 384 numbers is 12 for each lane of a warp, which its registers can hold. So read the row **once**, and go over it
+# as often as you like: a second pass costs no memory. And lanes exchange sums by shuffles, without a barrier.
 #
 # Registers have no addresses, so each index must be known to the compiler: `PER_LANE` is a
 # constant, and `#pragma unroll` writes every loop over `v` out.
@@ -196,9 +188,8 @@ count("v3", warp_)
 # ## 5. Which variance?
 #
 # Chapter 04 found that $\overline{x^2} - \bar{x}^2$ needs one pass, but loses its digits, and that Welford's one pass keeps
-# them. On a GPU that looks like a reason for Welford: a pass saved is a third of the reads. For v1 it is. For v3 a pass is 12 additions
-# in registers, so it takes the plain two. Welford would save no byte, and must merge three numbers a lane, count, mean and m2,
-# instead of one: 15 shuffles for 10.
+# them. In v1 a pass saved is a third of the reads. In v3 it is 12 additions in registers, so v3, like all kernels of the package, takes the
+# plain two. Welford would save no byte, and merge three numbers a lane, count, mean and m2: 15 shuffles for 10.
 #
 # Three kernels: v3, v3 with the formula, and with the formula after the row's first number was taken off
 # everywhere. **Predict before you run.** Which is the most exact?
@@ -227,7 +218,7 @@ show(figure, "Figure {figure:digits}. Error of y by three kernels. The formula l
 
 # %% [markdown] id="vector"
 # The shifted formula is the best, for one more shuffle: its mean is that of small numbers. Two passes lose digits too, since the mean
-# itself is rounded. But not more than x lost when it was stored, so the package keeps the plain way.
+# is rounded, but no more than x lost when it was stored.
 #
 # ## 6. v4: four numbers a load
 #
@@ -257,9 +248,15 @@ for name, kernel in [("v3", warp_), ("v4", vector_)]:
     print(f"{name}: {loads} loads and {stores} stores for a row, "
           f"{sum(given.asked(found, 64)):,.0f} bytes asked for")  # fmt: skip
 
+# %% id="vector-figure"
+found = given.profile(vector_, 1, 128)
+widest = max((row for row in found.rows if row.op == "load"), key=lambda row: row.worst)
+show(draw_access(widest), "Figure {figure:access}. A load of v4, for a row of 128 numbers: the whole row by one request, "
+     "neighbours beside neighbours.")  # fmt: skip
+
 # %% [markdown] id="fused"
-# The same bytes with a quarter of the instructions. Chapter 08 gained from this and chapter 09 too, but there threads had few bytes on
-# their way, or much to compute. Here a lane already has 12 loads in flight. Write down what you expect.
+# The same bytes by a quarter of the instructions. In chapter 08 that put more bytes on their way. Here a lane already has 12 loads
+# on their way. Write down what you expect.
 #
 # ## 7. Fuse: the sum and its LayerNorm
 #
@@ -292,9 +289,9 @@ print(
 # %% [markdown] id="bf16"
 # ## 8. Half the bytes: bf16
 #
-# A **bf16** is the upper half of an f32: sign, exponent, and 7 bits after the leading one. A row in bf16 moves half the bytes,
-# so it can take half the time. It is only stored so: sums of 384 numbers with 8 bits would be worth
-# little, so the kernel unpacks to f32, computes as v4, and rounds at the end.
+# A **bf16** is the upper half of an f32, with 8 bits of precision. A row in bf16 moves half the bytes, so it can take half
+# the time. It is only stored so: a sum of 384 numbers in 8 bits would be worth little. The kernel unpacks to f32, computes as v4,
+# and rounds at the end.
 #
 # Four bf16 are 8 bytes, a `uint2`: `p.x` has the first in its lower 16 bits and the second in its upper, `p.y` the other two.
 #
@@ -325,7 +322,7 @@ count("v4", vector_)
 count("bf16", bf16_)
 
 # %% [markdown] id="backward"
-# Half a unit is what rounding alone may cost. Of the bytes, 8 a number for weight and bias stayed as they were.
+# A unit is what rounding to 8 bits alone may cost. Of the bytes, 8 a number for weight and bias stayed as they were.
 #
 # ## 9. Backward: sums over columns
 #
@@ -358,8 +355,8 @@ print(
 )
 
 # %% [markdown] id="stages"
-# An f32 sum is rounded at each step, so another order is another result. On a GPU the order differs from run to run: train twice
-# from one seed, and after some steps the losses differ. A fault cannot be looked for in a run that does not repeat.
+# An f32 sum is rounded at each step, so another order is another result, and on a GPU nothing fixes the order. A run that does not repeat
+# is a poor place to look for a fault.
 #
 # So, in two stages:
 #
@@ -372,7 +369,7 @@ show(draw_stages(), "Figure {figure:stages}. Two stages: each block adds up its 
      "a row of parts; a second kernel adds the parts. The number in a box is that of its block.")  # fmt: skip
 
 # %% [markdown] id="stages-bytes"
-# The parts of 264 blocks are 811 kB for 402 MB of dy and x read: they cost next to nothing.
+# The parts of 264 blocks are 811 kB for 403 MB of dy and x: they cost next to nothing.
 #
 # ### Exercise 10.7: layernorm_backward
 #
@@ -427,9 +424,8 @@ for name, got, right in zip(
 # %% [markdown] id="ladder"
 # ## 10. The ladder
 #
-# What must these rungs take on an H100? At least the floor, if whatever is asked for twice comes from a cache. At most, if they are limited by
-# bytes alone, what they ask for, if nothing does (weight and bias left out, 3 kB that every row wants). The
-# less these differ, the surer the prediction.
+# What must these rungs take on an H100? If bytes alone decide: at least the floor, where all that is asked for again comes from a cache;
+# at most what they ask for, where nothing does (less weight and bias, 3 kB that every row wants).
 
 # %% id="ladder-code"
 most = {  # name: (floor, bytes a row if no cache helps)
@@ -448,15 +444,14 @@ for name, (floor, nbytes) in most.items():
     print(f"{name:21} {times[0]:9.0f} {times[1]:13,.0f}")
 
 # %% [markdown] id="ladder-why"
-# Where both are equal, bytes say all there is to say, and a slower kernel waits for something else: too few loads on their way, or
-# barriers. Where they are far apart, the caches decide: v1 lies between the floor and sixteen times that. For v4 the
-# bytes promise **no gain** over v3, and for the rung with atomics they say nothing, since its queue is not made of bytes.
+# Where both are equal, a slower kernel waits for something else: for loads, with too few on their way, or at barriers. Where they
+# are far apart, caches decide: v1 lies between the floor and sixteen times that. For v4 bytes promise **no gain** over
+# v3. Of the rung with atomics they say nothing: its queue is not made of bytes.
 #
 # ## 11. On the path
 #
 # Your kernels have the package's names and arguments, but for v3, which only needs another name. Now they train. `mlstack train --kernels DIR` takes
-# every kernel whose file is in DIR from there; a stub counts as absent. Each file is first tried in a process of its own
-# that may crash. Here 20 steps of a very small GPT, on the device `cuda-sim`, with yours and with the package's:
+# the kernels from DIR whose files are there; a stub counts as absent. Each is first tried in a process of its own. Here 20 steps of a very small GPT, on the device `cuda-sim`, with yours and with the package's:
 
 # %% id="path"
 yours = {
@@ -495,8 +490,8 @@ print(
 print("equal to the packaged within 1e-5:", np.allclose(wrong.losses, theirs.losses, rtol=1e-5))
 
 # %% [markdown] id="recap"
-# It goes on, and learns: a network with a part missing is still a network. From its loss alone you would not know. That is why each
-# kernel is compared with a reference before, and why the note comes first.
+# It goes on, and learns: a network with a part missing is still a network. From its loss alone you would not know. So the trial before
+# the run compares each kernel with a reference, and says so.
 #
 # On a machine with a GPU: `mlstack train --preset laptop --device cuda --kernels kernels`.
 #

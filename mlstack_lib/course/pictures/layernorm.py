@@ -24,7 +24,7 @@ def draw_holders() -> Figure:
         ("v3: a warp a row", lambda row, column: (row, LANES * row + column % LANES),
          [(0, column) for column in range(LANES)]),
     ]  # fmt: skip
-    figure, all_axes = plt.subplots(1, 3, figsize=(WIDTH, 1.75), layout="constrained")
+    figure, all_axes = plt.subplots(1, 3, figsize=(WIDTH, 1.3), layout="constrained")
     for axes, (title, holder, first) in zip(all_axes, panels, strict=True):
         for row in range(ROWS):
             for column in range(COLUMNS):
