@@ -19,6 +19,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
 #pragma unroll
         for (int i = 0; i < PER_LANE; i++) {
             unsigned j = lane + 32 * i;
+            // BEGIN SOLUTION
             float d = j < c ? dy[begin + j] : 0.0f;
             xhat[i] = j < c ? (x[begin + j] - mu) * r : 0.0f;
             g[i] = j < c ? d * weight[j] : 0.0f;
@@ -26,6 +27,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
             sum_gx += g[i] * xhat[i];
             dweight[i] += d * xhat[i];
             dbias[i] += d;
+            // END SOLUTION
         }
         sum_g = warp_sum(sum_g) / c;
         sum_gx = warp_sum(sum_gx) / c;
@@ -33,8 +35,10 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
         for (int i = 0; i < PER_LANE; i++) {
             unsigned j = lane + 32 * i;
             if (j >= c) continue;
+            // BEGIN SOLUTION
             float value = r * (g[i] - sum_g - xhat[i] * sum_gx);
             dx[begin + j] = RESIDUAL ? value + dresidual[begin + j] : value;
+            // END SOLUTION
         }
     }
 #pragma unroll  // else dweight and dbias, indexed by a variable, would go to memory

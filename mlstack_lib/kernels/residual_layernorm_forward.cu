@@ -18,8 +18,10 @@ extern "C" __global__ void
 #pragma unroll
     for (int i = 0; i < PER_LANE; i++) {
         unsigned j = lane + 32 * i;
+        // BEGIN SOLUTION
         v[i] = j < c ? x[begin + j] + delta[begin + j] : 0.0f;
         if (j < c) residual[begin + j] = v[i];
+        // END SOLUTION
     }
     normalise_row(v, weight, bias, y + begin, mean + row, rstd + row, c, eps);
 }

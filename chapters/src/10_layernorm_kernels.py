@@ -1,0 +1,539 @@
+# %% [markdown] id="title"
+# # 10 Reach the speed of memory: LayerNorm kernels
+#
+# A matrix product is limited by arithmetic, nearly all the rest of a GPT by memory. There a kernel has a
+# floor, the bytes that must move. This chapter goes down to it.
+#
+# **What you build.** Eight kernels in `kernels/`: four rungs of LayerNorm, one fused with a sum, one in bf16, and the
+# backward pass in two stages. With four of them you then train.
+#
+# **What you can do afterwards.** You can
+# - count the bytes that an operation must move, and from them its shortest time;
+# - keep a row in registers, so that a second pass over it is free;
+# - move four numbers by one instruction, f32 or bf16;
+# - save whole passes over memory by fusing operations;
+# - sum columns without atomics, to the same bits in every run;
+# - train a model on your own kernels.
+#
+# **What you need.** Chapters 04 and 08, and section 1 of chapter 09. A GPU is not needed. About 150 minutes.
+
+# %% id="setup"
+import json
+
+import matplotlib.pyplot as plt
+import ml_dtypes
+import numpy as np
+
+from mlstack_lib import reference, sim
+from mlstack_lib.course import figures, use
+from mlstack_lib.course.exercises import launches_10 as given
+from mlstack_lib.course.exercises.chapter_09 import changed
+from mlstack_lib.course.figures import show
+from mlstack_lib.course.kernel_files import mine, solution
+from mlstack_lib.course.ladders import FOLDER
+from mlstack_lib.course.on_path import train_on
+from mlstack_lib.course.pictures.access import draw_access
+from mlstack_lib.course.pictures.layernorm import draw_holders, draw_stages
+
+figures.style()
+
+# %% [markdown] id="bytes"
+# ## 1. Count the bytes
+#
+# LayerNorm of a row $x$ of c numbers is
+#
+# $$y = (x - \text{mean}) \cdot \text{rstd} \cdot \text{weight} + \text{bias}, \qquad \text{rstd} = 1 / \sqrt{\text{variance} + \varepsilon}$$
+#
+# That is about 8 operations for each number, which is read and written, 8 bytes in f32: 1 operation a byte. The roofline of
+# chapter 09 bends at 20. So count bytes only.
+#
+# Each row also leaves its mean and rstd for the backward pass, 8 bytes. Weight and bias serve all rows
+# and stay in the caches. **Predict before you run.** How many bytes does the backward pass move? And a residual sum
+# `x + delta` with the LayerNorm after it?
+
+# %% id="bytes-code"
+N, C = 131_072, 384  # rows of the course's model in a very large batch
+COPY = json.loads((FOLDER / "08.json").read_text())["copy_gb_s"]  # recorded, on an H100
+floors = {
+    "forward": 4 * C + 4 * C + 8,  # reads x, writes y, mean and rstd
+    "forward in bf16": 2 * C + 2 * C + 8,
+    "sum, then forward": (8 * C + 4 * C) + (4 * C + 4 * C + 8),
+    "both in one kernel": 8 * C + 8 * C + 8,  # reads x and delta, writes their sum and y
+    "backward": 8 * C + 8 + 4 * C,  # reads dy, x, mean and rstd, writes dx
+}
+print(f"a copy moves {COPY:,.0f} GB/s; {N:,} rows of {C}:")
+for name, nbytes in floors.items():
+    print(f"{name:20} {nbytes:6,} bytes a row, {nbytes * N / COPY / 1e3:4.0f} us at least")
+
+# %% [markdown] id="thread"
+# The rate is that of a plain copy, measured for chapter 08. No kernel that gets its data from memory is faster.
+#
+# ## 2. v1: a thread for each row
+#
+# Rows do not need each other, so the first kernel gives each to a thread, which reads it three times: for the
+# mean, for the variance, for the result.
+#
+# ### Exercise 10.1: layernorm_thread
+#
+# Open `kernels/layernorm_thread.cu` and write what the thread does with its row.
+#
+# - `x`, `y` (n, c), `weight`, `bias` (c), `mean`, `rstd` (n), f32. `eps` is added to the variance. The row begins at `begin`.
+# - First the mean, `mu`, then the squares of what differs from it (why, section 5), then `r` and `y`, written once. Last
+#   `mean[row]` and `rstd[row]`. About 8 lines.
+#
+# <details><summary>Hint</summary>
+#
+# Three loops over `j` from 0 to c - 1. `sum` and `squares` begin at 0. `rsqrtf(v)` is $1 / \sqrt{v}$, in one instruction.
+#
+# </details>
+
+# %% id="thread-check"
+thread_ = use("10.1 layernorm_thread", mine("layernorm_thread"), solution("layernorm_thread"))
+
+# %% id="thread-use"
+x, weight, bias = given.inputs(200, C)
+want, mean, rstd = reference.layernorm_forward(x, weight, bias, given.EPS)
+print(
+    "the reference's y:", np.allclose(given.forward(thread_, x, weight, bias)[0], want, atol=1e-5)
+)
+
+# %% [markdown] id="holders"
+# **Predict before you run.** The figure shows this rung and the next two. A frame is the first request of the first warp. How many
+# sectors does it move in v1, with 32 lanes and rows of 384 numbers? And how many bytes does a row ask for in all?
+
+# %% id="holders-figure"
+show(draw_holders(), "Figure {figure:holders}. Which thread takes which number of four rows, with warps of 4 lanes "
+     "and rows of 12 numbers to have room. Colour is the warp; the frame is the first request.")  # fmt: skip
+
+
+# %% id="thread-count"
+def count(name, kernel):
+    """What a row asks for, in whole sectors, of memory or a cache: 64 rows in the simulator."""
+    found = given.profile(kernel, 64, C)
+    read, written = given.asked(found, 64)
+    print(f"{name:8} asks for {read:6,.0f} bytes a row and writes {written:6,.0f}; "
+          f"{found.count('barriers') // 64} barriers, {found.count('shuffles') // 64} shuffles")  # fmt: skip
+
+
+count("v1", thread_)
+
+# %% [markdown] id="block"
+# 32 rows, so 32 sectors, an eighth of each used. Each pass asks for eight times the row. A sector may wait in a cache until its other
+# seven numbers are wanted, but all 131,072 rows are in work at once, 201 MB, and an H100's L2 cache holds 50.
+#
+# ## 3. v2: a block for each row
+#
+# Let neighbours read neighbours: a block shares a row. Each thread then has a part of the sum. The reduction
+# of chapter 08 is a function in `common.cuh`: `block_sum(value, scratch)` returns the sum over the block, to every thread.
+#
+# ### Exercise 10.2: layernorm_block
+#
+# In `kernels/layernorm_block.cu`: the same three passes, by a block.
+#
+# - `t` is the thread's number. It takes the numbers t, t + BLOCK, t + 2 BLOCK, ... of the row.
+# - Set `mu` and `r` in every thread; `mean` and `rstd` are then written for you. 5 lines.
+#
+# <details><summary>Hint</summary>
+#
+# `for (unsigned j = t; j < c; j += BLOCK)`, three times. After the first, `mu = block_sum(sum, scratch) / c;`. All threads must call it, also
+# those without a number.
+#
+# </details>
+
+# %% id="block-check"
+block_ = use("10.2 layernorm_block", mine("layernorm_block"), solution("layernorm_block"))
+
+# %% id="block-count"
+count("v1", thread_)
+count("v2", block_)
+
+# %% [markdown] id="warp"
+# Sectors are now as few as they can be: 12 bytes a number for x, 8 for weight and bias, which come from a cache. But x is still
+# asked for three times, and there are four barriers to wait at.
+#
+# ## 4. v3: a warp for each row, in registers
+#
+# A row of 384 numbers is 12 for each lane of a warp, which its registers can hold. So read the row **once**, and go over it
+# as often as you like: a second pass costs no memory. And lanes exchange sums by shuffles, without a barrier.
+#
+# Registers have no addresses, so each index must be known to the compiler: `PER_LANE` is a
+# constant, and `#pragma unroll` writes every loop over `v` out.
+#
+# ### Exercise 10.3: layernorm_warp
+#
+# In `kernels/layernorm_warp.cu` the row is read: lane l holds the numbers l, l + 32, ... of it in `v`, and 0 beyond its end. Compute `mu`,
+# `r` and `y` from `v` alone.
+#
+# - `warp_sum(value)` returns the sum over the warp, to every lane.
+# - What is beyond the row must not count, in the squares either. About 11 lines, each `#pragma unroll` counted.
+#
+# <details><summary>Hint</summary>
+#
+# The number `v[i]` stands at `j = lane + 32 * i`, and is one of the row if `j < c`. The mean needs no such guard, since zeros
+# add nothing.
+#
+# </details>
+
+# %% id="warp-check"
+warp_ = use("10.3 layernorm_warp", mine("layernorm_warp"), solution("layernorm_warp"))
+
+# %% id="warp-count"
+count("v2", block_)
+count("v3", warp_)
+
+# %% [markdown] id="warp-after"
+# Of x it asks 4 bytes a number, the floor. The package's `layernorm_forward` is this rung, with its second half as a function, `normalise_row`,
+# since two kernels need it (section 7).
+#
+# ## 5. Which variance?
+#
+# Chapter 04 found that $\overline{x^2} - \bar{x}^2$ needs one pass, but loses its digits, and that Welford's one pass keeps
+# them. In v1 a pass saved is a third of the reads. In v3 it is 12 additions in registers, so v3, like all kernels of the package, takes the
+# plain two. Welford would save no byte, and merge three numbers a lane, count, mean and m2: 15 shuffles for 10.
+#
+# Three kernels: v3, v3 with the formula, and with the formula after the row's first number was taken off
+# everywhere. **Predict before you run.** Which is the most exact?
+
+# %% id="digits"
+means = 10.0 ** np.arange(0, 4.1, 0.5)
+ways = {"formula": given.by_formula(), "v3": solution("layernorm_warp"),
+        "shifted": given.by_formula(shifted=True)}  # fmt: skip
+figure, axes = plt.subplots()
+for (name, kernel), marker in zip(ways.items(), "o^s", strict=True):
+    errors = []
+    for m in means:
+        far, *rest = given.inputs(8, C, m)
+        exact = reference.layernorm_forward(
+            *(a.astype(np.float64) for a in (far, *rest)), given.EPS
+        )[0]
+        off = np.abs(given.forward(kernel, far, *rest)[0] - exact).max()
+        errors.append(min(off / np.abs(exact).max(), 10))
+    axes.loglog(means, errors, marker=marker, ms=4, label=name)
+steps = [np.spacing(np.float32(m)) / 2 for m in means]
+axes.loglog(means, steps, color="#777777", ls=":", label="x itself, rounded to f32")
+axes.set(xlabel="mean of the row (its deviation is 1)", ylabel="error of y over its largest")
+axes.legend()
+show(figure, "Figure {figure:digits}. Error of y by three kernels. The formula loses two digits for each factor of "
+     "ten. Two passes stay near the dotted line: what x lost when it was stored. (10 means 10 or more.)")  # fmt: skip
+
+# %% id="digits-count"
+for name, kernel in ways.items():
+    count(name, kernel)
+
+# %% [markdown] id="vector"
+# One pass less **did not help**: as many bytes, as many shuffles, fewer digits. Shifted, the formula is the most exact, since its mean is
+# that of small numbers. Two passes lose digits too, but no more than x lost when it was stored.
+#
+# ## 6. v4: four numbers a load
+#
+# The bytes are at their floor. What is left is instructions: 12 loads a lane. With `float4` they are three. For this a lane must
+# hold **neighbours**: lane l takes the groups of four l, l + 32, ...
+#
+# ### Exercise 10.4: layernorm_vector
+#
+# In `kernels/layernorm_vector.cu`, write the load and the store. c is a multiple of 4, and `quads` is c / 4.
+#
+# - First gap: group `q` of the row into `v[i]`, zeros if there is none, and its four numbers to `sum`. 2 lines.
+# - Second gap: `v` has been centred. Write group `q` of `y`, if there is one. About 4 lines.
+#
+# <details><summary>Hint</summary>
+#
+# `make_float4(a, b, c, d)` makes a group. `x4[q]`, `weight4[q]`, `bias4[q]` and `y4[q]` are groups of the row. In the second gap, `if (q >= quads) continue;` first.
+#
+# </details>
+
+# %% id="vector-check"
+vector_ = use("10.4 layernorm_vector", mine("layernorm_vector"), solution("layernorm_vector"))
+
+# %% id="vector-count"
+for name, kernel in [("v3", warp_), ("v4", vector_)]:
+    found = given.profile(kernel, 64, C)
+    loads, stores = (given.requests(found, op) // 64 for op in ("load", "store"))
+    print(f"{name}: {loads} loads and {stores} stores for a row, "
+          f"{sum(given.asked(found, 64)):,.0f} bytes asked for")  # fmt: skip
+
+# %% id="vector-figure"
+found = given.profile(vector_, 1, 128)
+widest = max((row for row in found.rows if row.op == "load"), key=lambda row: row.worst)
+show(draw_access(widest), "Figure {figure:access}. A load of v4, for a row of 128 numbers: the whole row by one request, "
+     "neighbours beside neighbours.")  # fmt: skip
+
+# %% [markdown] id="fused"
+# The same bytes by a quarter of the instructions. In chapter 08 that put more bytes on their way. Here a lane already has 12 loads
+# on their way. Write down what you expect.
+#
+# ## 7. Fuse: the sum and its LayerNorm
+#
+# In the model every LayerNorm but the first follows a residual sum, `x + delta`. As a kernel of its own, the sum is written, and
+# read again at once. In one kernel it stays in the registers: 16 bytes a number instead of 20.
+#
+# ### Exercise 10.5: residual_layernorm_forward
+#
+# `kernels/residual_layernorm_forward.cu` is the package's. Write how `v[i]` comes about; your second half of 10.3 follows, as `normalise_row`.
+#
+# - `x`, `delta`, `residual` (n, c) f32. `v[i]` is the sum, 0 beyond the row; `residual`, the sum, is written as well. 2 lines.
+#
+# <details><summary>Hint</summary>
+#
+# `j < c ? ... : 0.0f`, and then a store under the same guard.
+#
+# </details>
+
+# %% id="fused-check"
+residual_ = use("10.5 residual_layernorm_forward", mine("residual_layernorm_forward"), solution("residual_layernorm_forward"))  # fmt: skip
+
+# %% id="fused-count"
+add_bytes = 4 * C + 8 * C
+read, written = given.asked(given.profile(warp_, 64, C), 64)
+print(f"a kernel for the sum, then v3: {add_bytes + read + written:6,.0f} bytes asked for")
+print(
+    f"in one kernel:                 {sum(given.asked(given.profile(residual_, 64, C), 64)):6,.0f}"
+)
+
+# %% [markdown] id="bf16"
+# ## 8. Half the bytes: bf16
+#
+# A **bf16** is the upper half of an f32, with 8 bits of precision. A row in bf16 moves half the bytes, so it can take half
+# the time. It is only stored so: a sum of 384 numbers in 8 bits would be worth little. The kernel unpacks to f32, computes as v4,
+# and rounds at the end.
+#
+# Four bf16 are 8 bytes, a `uint2`: `p.x` has the first in its lower 16 bits and the second in its upper, `p.y` the other two.
+#
+# ### Exercise 10.6: layernorm_bf16
+#
+# In `kernels/layernorm_bf16.cu`: unpack four bf16, and write four of `y`.
+#
+# - `x`, `y` (n, c) bf16, everything else f32. `__uint_as_float(u)` takes 32 bits for an f32.
+# - `pack_bf16(a, b)` rounds two f32 and puts them in a register, `a` in the lower half. 4 and 3 lines.
+#
+# <details><summary>Hint</summary>
+#
+# Where must the 16 bits of a bf16 stand in an f32, and what belongs below them? The first is `p.x << 16`. For the second, clear
+# the lower half: `p.x & 0xffff0000u`.
+#
+# </details>
+
+# %% id="bf16-check"
+bf16_ = use("10.6 layernorm_bf16", mine("layernorm_bf16"), solution("layernorm_bf16"))
+
+# %% id="bf16-use"
+short = x.astype(ml_dtypes.bfloat16)
+exact = reference.layernorm_forward(short.astype(np.float64), weight, bias, given.EPS)[0]
+y = given.forward(bf16_, short, weight, bias, dtype=short.dtype)[0].astype(np.float64)
+print("largest error, in units of 2^-8 of the number's size:",
+      np.round(np.max(np.abs(y - exact) / np.maximum(np.abs(exact), 1)) * 2**8, 1))  # fmt: skip
+count("v4", vector_)
+count("bf16", bf16_)
+
+# %% [markdown] id="backward"
+# A unit is what rounding to 8 bits alone may cost. Of the bytes, 8 a number for weight and bias stayed as they were.
+#
+# ## 9. Backward: sums over columns
+#
+# With $\hat{x} = (x - \text{mean}) \cdot \text{rstd}$ and $g = dy \cdot \text{weight}$, chapter 04 derived
+#
+# $$dx = \text{rstd} \left(g - \bar{g} - \hat{x}\,\overline{g \hat{x}}\right), \qquad dweight = \sum_\text{rows} dy \cdot \hat{x}, \qquad dbias = \sum_\text{rows} dy$$
+#
+# The first is a row's affair, as before. The other two are sums over **all rows**, and those are in different
+# warps. The short way is an atomic for each number, `atomicAdd(&dbias[j], d)`: 131,072 rows queue for each of 768 places. And
+# it has another fault. **Predict before you run.** The same launch, but threads run in another order. Same
+# bits?
+
+
+# %% id="order"
+def same_bits(kernel):
+    """Whether dweight, or its parts, come out equal whatever the order of the threads."""
+    dy = given.inputs(200, 64, seed=1)[0]
+    rows, *_ = given.inputs(200, 64)
+    saved = [a.astype(np.float32) for a in (rows.mean(1), 1 / np.sqrt(rows.var(1) + given.EPS))]
+    seen = set()
+    for order in ["forward", "reverse", "random:7"]:
+        with sim.config(order=order):
+            _, found, *_ = given.backward(kernel, dy, rows, np.ones(64, np.float32), *saved, sim)
+        seen.add(found.tobytes())
+    return len(seen) == 1
+
+
+print(
+    "with atomics, the same bits in three orders:", same_bits(solution("layernorm_backward_atomic"))
+)
+
+# %% [markdown] id="stages"
+# An f32 sum is rounded at each step, so another order is another result, and on a GPU nothing fixes the order. A run that does not repeat
+# is a poor place to look for a fault.
+#
+# So, in two stages:
+#
+# 1. Few blocks, each with many rows. A lane keeps the sums for **its** columns in registers, row after row. At the end the warps of a block
+#    add theirs in shared memory, and the block leaves one row of `parts`.
+# 2. `column_sum` adds the rows of `parts`. Each column is added in one fixed order.
+
+# %% id="stages-figure"
+show(draw_stages(), "Figure {figure:stages}. Two stages: each block adds up its own rows, always the same ones, and leaves "
+     "a row of parts; a second kernel adds the parts. The number in a box is that of its block.")  # fmt: skip
+
+# %% [markdown] id="stages-bytes"
+# The parts of 264 blocks are 811 kB for 403 MB of dy and x: they cost next to nothing.
+#
+# ### Exercise 10.7: layernorm_backward
+#
+# In `kernels/layernorm_backward.cu`, the package's, write what is done for number `i` of a lane, and its `dx`.
+#
+# - First gap: `d`, a number of `dy`; `xhat[i]` and `g[i]`; all 0 beyond the row. Add to `sum_g`, `sum_gx`, `dweight[i]` and `dbias[i]`. 7 lines.
+# - Second gap: after it `sum_g` and `sum_gx` are the **means**. Write `dx`; if the constant `RESIDUAL` is 1, add `dresidual`, the gradient
+#   that reaches the sum of section 7 on its other way. 2 lines.
+#
+# <details><summary>Hint</summary>
+#
+# `float d = j < c ? dy[begin + j] : 0.0f;`, likewise the others. `RESIDUAL ? value + dresidual[begin + j] : value`: the compiler removes the branch that is not taken.
+#
+# </details>
+
+# %% id="backward-check"
+backward_ = use(
+    "10.7 layernorm_backward", mine("layernorm_backward"), solution("layernorm_backward")
+)
+
+# %% id="backward-order"
+print("in two stages, the same bits in three orders:", same_bits(backward_))
+
+# %% [markdown] id="columns"
+# ### Exercise 10.8: column_sum
+#
+# In `kernels/column_sum.cu` a block of (32, ROWS) threads adds the rows `begin` to `end` - 1 of 32 columns. Write the sum.
+#
+# - First each thread adds every ROWS-th row of its column. Then the threads with `threadIdx.y` 0 add the others' sums, which come by
+#   way of `sums`. About 7 lines.
+# - All threads must come to the barrier, also those with no column.
+#
+# <details><summary>Hint</summary>
+#
+# The loop begins at `begin + threadIdx.y`, under `if (column < c)`. After `__syncthreads()`: `if (threadIdx.y > 0 || column >= c) return;`.
+#
+# </details>
+
+# %% id="columns-check"
+columns_ = use("10.8 column_sum", mine("column_sum"), solution("column_sum"))
+
+# %% id="columns-use"
+dy = given.inputs(200, C, seed=1)[0]
+dx, parts = given.backward(backward_, dy, x, weight, mean, rstd)
+dweight, dbias = given.column_sums(columns_, parts.reshape(3, 2 * C)).reshape(2, C)
+for name, got, right in zip(
+    ["dx", "dweight", "dbias"], [dx, dweight, dbias],
+    reference.layernorm_backward(dy, x, weight, mean, rstd), strict=True,
+):  # fmt: skip
+    print(f"{name} is the reference's:", np.allclose(got, right, atol=1e-4))
+
+# %% [markdown] id="ladder"
+# ## 10. The ladder
+#
+# What must these rungs take on an H100? If bytes alone decide: at least the floor, where all that is asked for again comes from a cache;
+# at most what they ask for, where nothing does (less weight and bias, 3 kB that every row wants).
+
+# %% id="ladder-code"
+most = {  # name: (floor, bytes a row if no cache helps)
+    "v1 thread per row": ("forward", 3 * 8 * 4 * C + 8 * 4 * C + 8),
+    "v2 block per row": ("forward", 3 * 4 * C + 4 * C + 8),
+    "v3 warp per row": ("forward", floors["forward"]),
+    "v4 vector loads": ("forward", floors["forward"]),
+    "v4 in bf16": ("forward in bf16", floors["forward in bf16"]),
+    "sum, then v3": ("both in one kernel", floors["sum, then forward"]),
+    "fused": ("both in one kernel", floors["both in one kernel"]),
+    "backward, 264 blocks": ("backward", floors["backward"] + 264 * 2 * 4 * C * 2 / N),
+}
+print(f"{'':21} floor, us   at most, us")
+for name, (floor, nbytes) in most.items():
+    times = [b * N / COPY / 1e3 for b in (floors[floor], nbytes)]
+    print(f"{name:21} {times[0]:9.0f} {times[1]:13,.0f}")
+
+# %% [markdown] id="ladder-why"
+# Where both are equal, a slower kernel waits for something else: for loads, with too few on their way, or at barriers. Where they
+# are far apart, caches decide: v1 lies between the floor and sixteen times that. For v4 bytes promise **no gain** over
+# v3. Of the rung with atomics they say nothing: its queue is not made of bytes.
+#
+# ## 11. On the path
+#
+# Your kernels have the package's names and arguments, but for v3, which only needs another name. Now they train. `mlstack train --kernels DIR` takes
+# the kernels from DIR whose files are there; a stub counts as absent. Each is first tried in a process of its own. Here 20 steps of a very small GPT, on the device `cuda-sim`, with yours and with the package's:
+
+# %% id="path"
+yours = {
+    "layernorm_forward": warp_,
+    "residual_layernorm_forward": residual_,
+    "layernorm_backward": backward_,
+    "column_sum": columns_,
+}
+theirs, own = train_on(), train_on(**yours)
+print(
+    f"packaged: loss {theirs.losses[0]:.3f}, after {len(theirs.losses)} steps {theirs.losses[-1]:.3f}"
+)
+print(f"yours:    loss {own.losses[0]:.3f}, after {len(own.losses)} steps {own.losses[-1]:.3f}")
+print("every loss equal within 1e-5:", np.allclose(own.losses, theirs.losses, rtol=1e-5))
+
+# %% [markdown] id="files"
+# Did yours really run? A run ends with a table of the files that served:
+
+# %% id="files-code"
+print(f"{'kernel':27} {'file used':37} launches")
+for name, file, launches in own.files:
+    if name in yours or name == "adamw":
+        print(f"{name:27} {file:37} {launches:8}")
+print("and", sum(file == "packaged" for _, file, _ in own.files) - 1, "more of the package")
+
+# %% [markdown] id="wrong"
+# And a wrong kernel? This one forgets `delta`. **Predict before you run.** Does the training fail, or go on?
+
+# %% id="wrong-code"
+forgets = changed(solution("residual_layernorm_forward"), ("x[begin + j] + delta[begin + j]", "x[begin + j]"))  # fmt: skip
+wrong = train_on(**{**yours, "residual_layernorm_forward": forgets})
+print(wrong.notes[0].partition(" on cuda-sim")[0])
+print(
+    f"wrong:    loss {wrong.losses[0]:.3f}, after {len(wrong.losses)} steps {wrong.losses[-1]:.3f}"
+)
+print("equal to the packaged within 1e-5:", np.allclose(wrong.losses, theirs.losses, rtol=1e-5))
+
+# %% [markdown] id="recap"
+# It goes on, and learns: a network with a part missing is still a network. From its loss alone you would not know. So the trial before
+# the run compares each kernel with a reference, and says so.
+# With a GPU: `mlstack train --preset laptop --device cuda --kernels kernels`.
+#
+# ## Recap
+#
+# You can now
+# - count the bytes that an operation must move, and from them its shortest time: 8 a number, forward in f32;
+# - keep a row in registers, where a second pass costs no memory, and two passes are exact enough;
+# - move four numbers by one instruction, as `float4` or as four bf16 in a `uint2`;
+# - save whole passes over memory by fusing: the sum before a LayerNorm, 16 bytes a number for 20;
+# - sum columns without atomics, in two stages and always in one order;
+# - train a model on your own kernels, and see in a table that it did.
+#
+# **Two questions.**
+#
+# 1. Rows of 4,096 numbers: what becomes of v3?
+# <details><summary>Answer</summary>
+#
+# A lane would hold 128 numbers, and a multiprocessor has 65,536 registers for up to 2,048 threads: at about 150 each, 430 threads are left to wait
+# for memory. Let a whole block hold the row: 16 numbers a thread with 256 threads, and two block sums.
+#
+# </details>
+#
+# 2. The model has 16,384 rows of 384 numbers a batch, 25 MB. Its LayerNorm comes right after the kernel that wrote x. Can it be
+#    faster than the floor of section 1?
+# <details><summary>Answer</summary>
+#
+# Yes. The H100's L2 cache holds 50 MB, so much of x is still there. The floor counted bytes from memory, and those may come from
+# the cache, which is faster.
+#
+# </details>
+#
+# **On your own.** RMSNorm (chapter 04) has no mean and no bias. Write `kernels/rmsnorm_vector.cu` after v4. Which bytes does it save?
+#
+# **Further reading.**
+# - J. L. Ba, J. R. Kiros, G. E. Hinton, *Layer Normalization*, 2016, arXiv:1607.06450.
+# - T. F. Chan, G. H. Golub, R. J. LeVeque, *Algorithms for Computing the Sample Variance: Analysis and
+#   Recommendations*, The American Statistician 37, 1983: the ways of section 5, and how to merge them.
+# - NVIDIA, *CUDA C++ Programming Guide*: warp shuffles, vector types, atomics.
+#
+# The solutions: `solutions/10_layernorm_kernels.ipynb` and `solutions/kernels/`. Before: chapter 09, matrix
+# multiplication. Next: chapter 11, softmax, cross-entropy and AdamW kernels.
