@@ -11,7 +11,9 @@ TOP = "    top = block_max(top, scratch);\n"
 kernel_mutant(*PASSES, TOP, "    top = 0.0f;\n", "numbers of about 99")
 kernel_mutant(*PASSES, TOP, "", "y[0, 0] is")
 kernel_mutant(*PASSES, TOP, "    top = warp_max(top);\n", "Case: x (2, 33)")
-kernel_mutant(*PASSES, "    sum = block_sum(sum, scratch);\n", "", "Case: x (3, 31) f32, numbers of about 1")
+kernel_mutant(
+    *PASSES, "    sum = block_sum(sum, scratch);\n", "", "Case: x (3, 31) f32, numbers of about 1"
+)
 kernel_mutant(*PASSES, "j < c; j += BLOCK) top", "j <= c; j += BLOCK) top", BEYOND)
 kernel_mutant(*PASSES, "j < c; j += BLOCK) y[j]", "j < c; j += 2 * BLOCK) y[j]", "is nan, want")
 kernel_mutant(*PASSES, "y[j] = expf(x[j] - top) / sum", "y[j] = expf(x[j]) / sum", "want 1")
@@ -65,7 +67,9 @@ kernel_mutant(*LOSS, "(logf(sum) - at_target)", "(logf(sum) + at_target)", "loss
 kernel_mutant(*LOSS, "at_target = z[i] - top", "at_target = z[i]", "losses[0] is")
 kernel_mutant(*LOSS, "(logf(sum) - at_target) * share", "logf(sum) - at_target", "losses[0] is")
 kernel_mutant(*LOSS, "        if (hit) losses", "        losses", "losses[0] is")
-kernel_mutant(*LOSS, "        if ((int)column(i) == target) at_target = z[i] - top;\n", "", "losses[0] is")
+kernel_mutant(
+    *LOSS, "        if ((int)column(i) == target) at_target = z[i] - top;\n", "", "losses[0] is"
+)
 kernel_mutant(*LOSS, "if ((int)column(i) == target) at_target = z[i] - top;",
               "at_target = logits[target] - top;", "race in global memory between blocks")  # fmt: skip
 

@@ -15,6 +15,7 @@ from .chapter_08 import blocks_for, in_simulator, whole_numbers
 BLOCK = 128
 ROWS = ((1, 1), (3, 31), (2, 33), (3, 132), (2, 300))  # n, c of softmax
 LOGITS = ((1, 1), (3, 31), (4, 97), (5, 132), (3, 516))  # n, v
+IN_REGISTERS = ("softmax_forward", "cross_entropy_with_gradient")
 HYPER = {"beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.1}
 EXACT = 2e-6  # of the largest: a few roundings of 6e-8 each, in exp, in sums of at most 5 + 8 terms
 
@@ -31,8 +32,7 @@ def row_constants(c: int, block: int = BLOCK, vector: bool | None = None) -> dic
 
 def constants_of(name: str, c: int) -> dict[str, int]:
     """Constants of a kernel on rows of c numbers."""
-    in_registers = name in ("softmax_forward", "cross_entropy_with_gradient")
-    return row_constants(c) if in_registers else {"BLOCK": BLOCK}
+    return row_constants(c) if name in IN_REGISTERS else {"BLOCK": BLOCK}
 
 
 def moved(profile, op: str, array: str) -> int:
@@ -61,11 +61,13 @@ def floor_us(nbytes: int) -> float:
 
 def normal(shape, factor: float = 1.0, seed: int = 0) -> np.ndarray:
     """Random numbers around 0, f32."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32) * np.float32(factor)
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32) * np.float32(
+        factor
+    )
 
 
 def logits_and_targets(n: int, v: int, factor: float, ignore: int) -> tuple:
-    """logits (n, v) f32, targets (n) i32, of which every third is `ignore`, and how many are not."""
+    """logits (n, v) f32, targets (n) i32, every third `ignore`, and how many are not, (1) f32."""
     targets = np.random.default_rng(v).integers(0, v, n).astype(np.int32)
     targets[1::3] = ignore
     kept = max(int((targets != ignore).sum()), 1)
@@ -106,7 +108,9 @@ def _check_softmax(mine, reads: int, look: str) -> str:
 
 def _check_traffic(mine, reads: int) -> None:
     read, written = softmax_traffic(mine)
-    case = KernelCase("x (3, 1024) f32", "what is read again, and could be kept or be done at once?")
+    case = KernelCase(
+        "x (3, 1024) f32", "what is read again, and could be kept or be done at once?"
+    )
     what = f"right, but each number is read {read / 4:.3g} times, {_times(reads)} is enough"
     case.require(read <= 4 * reads, what)
     what = f"right, but each number is written {written / 4:.3g} times, once is enough"
@@ -149,7 +153,8 @@ def check_cross_entropy(mine):
         logits, targets, count = logits_and_targets(n, v, factor, ignore)
         wide = logits.astype(np.float64)
         case = KernelCase(
-            f"logits ({n}, {v}) of about {factor}, targets {targets.tolist()}, ignore_index {ignore}",
+            f"logits ({n}, {v}) of about {factor}, targets {targets.tolist()}, "
+            f"ignore_index {ignore}",
             "the gradient of a row is softmax minus 1 at the target, all times share; 0 if ignored",
         )
         z, losses = case.launch(mine, (n,), (BLOCK,), InOut(logits), targets, count, Output((n,)),
@@ -258,9 +263,7 @@ def check_clip_coefficient(mine):
             reference_update.clip_coefficient(np.float32(norm2), want, np.float32(max_norm))
         for slot in Slot:
             if np.isfinite(norm2) or slot not in (Slot.CLIP, Slot.GRAD_NORM):
-                case.equal(
-                    float(state[slot]), float(want[slot]), f"state[{slot.name}]", EXACT
-                )
+                case.equal(float(state[slot]), float(want[slot]), f"state[{slot.name}]", EXACT)
     return f"{len(cases)} norms"
 
 
