@@ -6,7 +6,8 @@ extern "C" __global__ void softmax_online(const float* __restrict__ x, float* __
     __shared__ float scratch[32];
     x += (size_t)blockIdx.x * c;
     y += (size_t)blockIdx.x * c;
-    float mine = -3.0e38f, sum = 0.0f;  // of the numbers that this thread has seen: their largest, their sum
+    float mine = -3.0e38f, sum = 0.0f;  // the largest of the numbers that this thread has seen, and their sum
+    float top = 0.0f;                   // the largest of the row
     for (unsigned j = threadIdx.x; j < c; j += BLOCK) {
         // BEGIN SOLUTION
         float larger = fmaxf(mine, x[j]);
@@ -15,7 +16,7 @@ extern "C" __global__ void softmax_online(const float* __restrict__ x, float* __
         // END SOLUTION
     }
     // BEGIN SOLUTION
-    float top = block_max(mine, scratch);
+    top = block_max(mine, scratch);
     sum = block_sum(sum * expf(mine - top), scratch);
     // END SOLUTION
     for (unsigned j = threadIdx.x; j < c; j += BLOCK) y[j] = expf(x[j] - top) / sum;

@@ -1,13 +1,16 @@
 """The ladders of chapter 11, at small sizes: the simulator stands in for CuPy."""
 
+from math import prod
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from mlstack_lib import sim
 from mlstack_lib.course.exercises import ladder_11, ladder_11_update
+from mlstack_lib.course.exercises.chapter_11 import tensor_sizes
 from mlstack_lib.course.exercises.split_11 import split
-from mlstack_lib.gpt import GPTConfig
+from mlstack_lib.gpt import GPT, GPTConfig
 
 torch = pytest.importorskip("torch")
 SIZES = {"softmax": (5, 516), "softmax_long": (2, 9000), "cross_entropy": (9, 516)}
@@ -44,6 +47,13 @@ def test_every_rung_is_right(ladders, name):
             assert not rung.error() <= ladder.tolerance, "the result is there before the run"
             rung.run()
             assert rung.error() <= ladder.tolerance, rung.name
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_sizes_of_a_models_tensors_are_those_it_has(layers):
+    config = GPTConfig(65, context=8, n_layer=layers, n_head=1, n_embd=32)
+    had = [prod(t.shape) for t in GPT(config, rng=np.random.default_rng(0)).parameters()]
+    assert tensor_sizes(65, 8, layers, 32) == had
 
 
 def test_a_split_names_every_kernel_of_a_step_with_its_launches():

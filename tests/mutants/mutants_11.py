@@ -31,7 +31,7 @@ kernel_mutant(*ONLINE, "block_sum(sum * expf(mine - top), scratch)", "block_sum(
               "Case: x (3, 31) f32, numbers of about 1")  # fmt: skip
 kernel_mutant(*ONLINE, "block_max(mine, scratch)", "mine", "y[0, 0] is")
 kernel_mutant(*ONLINE, "sum * expf(mine - top)", "sum * expf(top - mine)", "y[0, 0] is")
-kernel_mutant(*ONLINE, "    float top = block_max(mine, scratch);\n", """    float top = block_max(mine, scratch);
+kernel_mutant(*ONLINE, "    top = block_max(mine, scratch);\n", """    top = block_max(mine, scratch);
     sum = 0.0f;
     for (unsigned j = threadIdx.x; j < c; j += BLOCK) sum += expf(x[j] - top);
     mine = top;

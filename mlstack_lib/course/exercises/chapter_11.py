@@ -6,6 +6,7 @@ import numpy as np
 
 from ... import reference, reference_update
 from ...array import STATE_SIZE, Slot
+from ...kernels import PACKAGED  # noqa: F401  (the chapter quotes a file from there)
 from ..judging import exercise
 from ..kernel_cases import InOut, KernelCase, Output
 from ..kernel_files import KernelFile
@@ -16,6 +17,7 @@ BLOCK = 128
 ROWS = ((1, 1), (3, 31), (2, 33), (3, 132), (2, 300))  # n, c of softmax
 LOGITS = ((1, 1), (3, 31), (4, 97), (5, 132), (3, 516))  # n, v
 IN_REGISTERS = ("softmax_forward", "cross_entropy_with_gradient")
+SCALARS = ("LEARNING_RATE", "BIAS_CORRECTION1", "BIAS_CORRECTION2", "CLIP")  # of adamw_tensor
 HYPER = {"beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.1}
 EXACT = 2e-6  # of the largest: a few roundings of 6e-8 each, in exp, in sums of at most 5 + 8 terms
 
@@ -57,6 +59,13 @@ def copy_rate() -> float:
 def floor_us(nbytes: int) -> float:
     """Microseconds that so many bytes take at a copy's rate."""
     return nbytes / copy_rate() / 1e3
+
+
+def tensor_sizes(vocabulary: int, context: int, layers: int, width: int) -> list[int]:
+    """How many numbers each tensor of a GPT has, in the order of its parameters."""
+    w = width * width
+    layer = [width] * 2 + [3 * w, 3 * width, w] + [width] * 3 + [4 * w, 4 * width, 4 * w, width]
+    return [vocabulary * width, context * width, *layers * layer, width, width]
 
 
 def normal(shape, factor: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -213,8 +222,7 @@ def check_adamw_tensor(mine):
             "the order: clip, m, v, then the shrunk parameter less lr * mhat / (sqrt(vhat) + eps)",
         )
         params, grads, m, v = arrays
-        numbers = [state[Slot[name]] for name in
-                   ("LEARNING_RATE", "BIAS_CORRECTION1", "BIAS_CORRECTION2", "CLIP")]  # fmt: skip
+        numbers = [state[Slot[name]] for name in SCALARS]
         got = case.launch(mine, (blocks_for(n, BLOCK),), (BLOCK,), grads, InOut(params), InOut(m),
                           InOut(v), np.uint32(n), *numbers, *_hyper(), BLOCK=BLOCK)  # fmt: skip
         _compare_update(case, got, arrays, state, n)

@@ -1,13 +1,11 @@
 """Ladders of chapter 11: softmax, cross-entropy, AdamW, launches; and a training step by kernel."""
 
-from math import prod
-
 import numpy as np
 
-from ...gpt import GPT, GPTConfig
+from ...gpt import GPTConfig
 from ..kernel_files import solution
 from ..ladders import Ladder, Rung, as_graph
-from .chapter_11 import row_constants
+from .chapter_11 import row_constants, tensor_sizes
 from .ladder_11_update import Update
 from .split_11 import split
 
@@ -28,7 +26,7 @@ def ladders(cupy, torch) -> list[Ladder]:
         _cross_entropy(cupy, torch), _launches(cupy, torch),
     ]  # fmt: skip
     for name, config in MODELS.items():
-        sizes = tensor_sizes(config)
+        sizes = tensor_sizes(config.vocab_size, config.context, config.n_layer, config.n_embd)
         found += [Update(cupy, torch, sizes, clipped).ladder(name) for clipped in (False, True)]
     return found
 
@@ -36,11 +34,6 @@ def ladders(cupy, torch) -> list[Ladder]:
 def splits() -> dict:
     """Where the time of a training step of `12m` goes, batch 64."""
     return {"step": split("cuda", MODELS["12m"], batch=64)}
-
-
-def tensor_sizes(config: GPTConfig) -> list[int]:
-    """How many numbers each tensor of a model has."""
-    return [prod(t.shape) for t in GPT(config, rng=np.random.default_rng(0)).parameters()]
 
 
 def _error(cupy, got, want: np.ndarray) -> float:
