@@ -6,7 +6,6 @@ import numpy as np
 
 from ... import reference, reference_update
 from ...array import STATE_SIZE, Slot
-from ...kernels import PACKAGED  # noqa: F401  (the chapter quotes a file from there)
 from ..judging import exercise
 from ..kernel_cases import InOut, KernelCase, Output
 from ..kernel_files import KernelFile
@@ -17,7 +16,6 @@ BLOCK = 128
 ROWS = ((1, 1), (3, 31), (2, 33), (3, 132), (2, 300))  # n, c of softmax
 LOGITS = ((1, 1), (3, 31), (4, 97), (5, 132), (3, 516))  # n, v
 IN_REGISTERS = ("softmax_forward", "cross_entropy_with_gradient")
-SCALARS = ("LEARNING_RATE", "BIAS_CORRECTION1", "BIAS_CORRECTION2", "CLIP")  # of adamw_tensor
 HYPER = {"beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.1}
 EXACT = 2e-6  # of the largest: a few roundings of 6e-8 each, in exp, in sums of at most 5 + 8 terms
 
@@ -92,6 +90,12 @@ def step_state(**slots: float) -> np.ndarray:
     for name, value in (known | slots).items():
         state[Slot[name]] = value
     return state
+
+
+def scalars(state: np.ndarray) -> list[np.float32]:
+    """What adamw_tensor takes of a step state: rate, both corrections, clip."""
+    slots = (Slot.LEARNING_RATE, Slot.BIAS_CORRECTION1, Slot.BIAS_CORRECTION2, Slot.CLIP)
+    return [state[slot] for slot in slots]
 
 
 def update_arrays(n: int, factor: float = 1.0) -> tuple[np.ndarray, ...]:
@@ -222,9 +226,9 @@ def check_adamw_tensor(mine):
             "the order: clip, m, v, then the shrunk parameter less lr * mhat / (sqrt(vhat) + eps)",
         )
         params, grads, m, v = arrays
-        numbers = [state[Slot[name]] for name in SCALARS]
+        numbers = (np.uint32(n), *scalars(state), *_hyper())
         got = case.launch(mine, (blocks_for(n, BLOCK),), (BLOCK,), grads, InOut(params), InOut(m),
-                          InOut(v), np.uint32(n), *numbers, *_hyper(), BLOCK=BLOCK)  # fmt: skip
+                          InOut(v), *numbers, BLOCK=BLOCK)  # fmt: skip
         _compare_update(case, got, arrays, state, n)
     return f"{len(sizes)} sizes"
 

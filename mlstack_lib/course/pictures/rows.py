@@ -17,7 +17,7 @@ def draw_online(x: np.ndarray) -> Figure:
     above.plot(places, x, "o", ms=4, color=COLORS[4], label="x")
     above.step(places, largest, where="post", color=COLORS[0], label="largest so far")
     above.set(ylabel="number")
-    above.legend(loc="lower right", fontsize=8)
+    above.legend(loc="upper left", fontsize=8)
     below.plot(places, sums, "-", marker=".", color=COLORS[1])
     for i in np.flatnonzero(np.diff(largest)) + 1:
         below.axvline(i + 1, color=COLORS[4], lw=0.8, ls=":")
