@@ -92,7 +92,7 @@ for c in (4096, 32768):  # 8 blocks on each of an H100's 132 multiprocessors
 
 # %% [markdown] id="online"
 # Twice the least. Is it twice the time? That depends on where the second and third reading are served. An H100 has
-# a cache of 50 MB for all multiprocessors (NVIDIA's data sheet): the short rows at work fit into it, the long ones
+# a cache of 50 MB for all multiprocessors (NVIDIA's white paper): the short rows at work fit into it, the long ones
 # do not.
 #
 # ## 3. Maximum and sum at once
@@ -286,9 +286,9 @@ def kernel_us(size):
 
 
 for name, sizes in [("12 million", sizes_12m), ("124 million", sizes_124m)]:
-    kernels = [kernel_us(size) for size in sizes]
-    took, host = end_of([7.0] * len(sizes), kernels), 7.0 * len(sizes)
-    print(f"{name:11} {len(sizes):3} tensors: host {host:5,.0f} us, kernels {sum(kernels):5,.0f} us, "
+    times = [kernel_us(size) for size in sizes]
+    took, host = end_of([7.0] * len(sizes), times), 7.0 * len(sizes)
+    print(f"{name:11} {len(sizes):3} tensors: host {host:5,.0f} us, kernels {sum(times):5,.0f} us, "
           f"together {took:5,.0f} us; floor {given.floor_us(28 * sum(sizes)):5,.0f} us")  # fmt: skip
 
 # %% [markdown] id="launches-why"
@@ -401,10 +401,10 @@ print("one launch gives what four give:", agree(cuda.asnumpy(params), np.concate
 
 # %% id="queue-figure"
 first = sizes_12m[:12]
-kernels = [kernel_us(size) for size in first]
+times = [kernel_us(size) for size in first]
 ways = [
-    ("12 launches", [7.0] * 12, kernels),
-    ("as a graph", [7.0] + [0.0] * 11, [us + 1 for us in kernels]),
+    ("12 launches", [7.0] * 12, times),
+    ("as a graph", [7.0] + [0.0] * 11, [us + 1 for us in times]),
     ("one launch", [7.0], [kernel_us(sum(first))]),
 ]
 show(draw_queue(ways), "Figure {figure:queue}. The update of 12 tensors, by the numbers supposed. Above the host's work, below it the kernels: from Python "
