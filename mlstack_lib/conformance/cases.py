@@ -35,6 +35,7 @@ PRODUCTS = (  # M, K, N; the last in rows of whole vectors
 )
 TOKENS = ((1, 1, 1, 1), (2, 31, 97, 33), (3, 2, 5, 97), (1, 32, 1009, 2), (2, 33, 31, 1))  # BTVC
 LOGITS = ((1, 1), (1, 97), (2, 31), (31, 2), (301, 3), (33, 1009), (97, 101))  # N, V
+FOURS = ((1, 4), (5, 132), (2, 2052))  # N, V: rows that begin at multiples of 16 bytes
 ATTENTION = (  # B, T, H, D
     *((2, t, 3, d) for t in (1, 2, 31, 64, 65, 130) for d in (32, 64, 80)),
     (2, 33, 1, 31),
@@ -143,6 +144,7 @@ CASES = {
     ),
     "softmax_forward": Case(ROWS, lambda r, *s: {"x": r(*s) * 4}),
     "softmax_forward: far out": Case(ROWS, lambda r, *s: {"x": r(*s) * 99}),
+    "softmax_forward: four at a time": Case(FOURS, lambda r, *s: {"x": r(*s) * 4}),
     "softmax_backward": Case(
         ROWS,
         lambda r, *s: {"dy": r(*s), "y": reference.softmax_forward(r(*s) * 4)},
@@ -154,6 +156,7 @@ CASES = {
     "cross_entropy_with_gradient: far out": Case(
         LOGITS, lambda r, *s: cross_entropy(r, *s, factor=99)
     ),
+    "cross_entropy_with_gradient: four at a time": Case(FOURS, cross_entropy),
     "cross_entropy_with_gradient: all ignored": Case(
         LOGITS, lambda r, *s: cross_entropy(r, *s, ignored=slice(None))
     ),

@@ -5,7 +5,8 @@ machine with an NVIDIA GPU, CuPy and PyTorch
 
     python -m mlstack_lib.course.ladders NN
 
-measures all of them in one run and writes `recorded/ladders/NN.json`, which the chapter shows.
+measures all of them in one run and writes `recorded/ladders/NN.json`, which the chapter shows. The
+module may also have `splits()`, which says what whole steps are made of, by the name of each.
 """
 
 import hashlib
@@ -47,7 +48,8 @@ class Ladder:
     """The rungs for one problem.
 
     problem: its sizes in words. nbytes: what must be read and written at least. operations:
-    floating point, 0 where only bytes count. tolerance: of every rung's error.
+    floating point, 0 where only bytes count; both 0 where only time does. tolerance: of every
+    rung's error.
     """
 
     name: str
@@ -77,6 +79,8 @@ def record(chapter: int) -> None:
     for ladder in module.ladders(cupy, torch):
         print(f"{ladder.name}: {ladder.problem}")
         value["ladders"][ladder.name] = _measured(ladder, cupy)
+    if hasattr(module, "splits"):
+        value["splits"] = module.splits()
     FOLDER.mkdir(exist_ok=True)
     write_json(FOLDER / f"{chapter:02}.json", value)
 
@@ -138,6 +142,18 @@ def _elapsed(cupy, run: Callable[[], None], count: int) -> float:
     return cupy.cuda.get_elapsed_time(begin, end)
 
 
+def as_graph(cupy, run, warm):
+    """What launches all of `run` as a CUDA graph. `warm` runs its kernels once, on other arrays."""
+    warm()
+    stream = cupy.cuda.Stream(non_blocking=True)
+    cupy.cuda.Device().synchronize()
+    with stream:
+        stream.begin_capture()
+        run()
+        graph = stream.end_capture()
+    return lambda: graph.launch(cupy.cuda.Stream.null)
+
+
 # ---- what a chapter shows ----
 
 
@@ -146,17 +162,28 @@ def show_ladder(
 ) -> None:
     """Print a recorded ladder as a table: time, rate, and share of a copy's rate or of PyTorch.
 
-    Rows of memory-bound ladders are in GB/s beside a copy; with operations, in TFLOP/s.
+    Rows of memory-bound ladders are in GB/s beside a copy; with operations, in TFLOP/s. Without
+    either there is only the time.
     rungs: show so many of the first, and the last, which is the library's. peak: what the machine
     can do at most, in the same unit; its share is one more column.
     """
     whole = json.loads((FOLDER / f"{chapter:02}.json").read_text(encoding="utf-8"))
     ladder = whole["ladders"][name]
     shown = ladder["rungs"] if rungs is None else [*ladder["rungs"][:rungs], ladder["rungs"][-1]]
+    print(f"{name}, {ladder['problem']}")
+    if ladder["nbytes"] or ladder["operations"]:
+        _print_rates(whole, ladder, shown, peak)
+    else:
+        _print_times(shown)
+    ceiling = f"a copy moved {whole['copy_gb_s']:,.0f} GB/s in the same run; "
+    by_bytes = ladder["nbytes"] and not ladder["operations"]
+    print(ceiling * bool(by_bytes) + _made_by(whole))
+
+
+def _print_rates(whole: dict, ladder: dict, shown: list[dict], peak: float | None) -> None:
     width = max(len(rung["name"]) for rung in shown)
     by_bytes = not ladder["operations"]
     head = ("GB/s", "of copy") if by_bytes else ("TFLOP/s", "of last")
-    print(f"{name}, {ladder['problem']}")
     print(
         f"{'':{width}} {'us':>10} {head[0]:>9} {head[1]:>8} {'error':>8}" + " of peak" * bool(peak)
     )
@@ -169,8 +196,37 @@ def show_ladder(
             f"{rung['name']:{width}} {us:10,.1f} {rate:9,.1f} {100 * share:6.0f} % "
             f"{rung['error']:8.1g}" + (f" {100 * rate / peak:5.0f} %" if peak else "")
         )
-    ceiling = f"a copy moved {whole['copy_gb_s']:,.0f} GB/s in the same run; " * by_bytes
-    print(f"{ceiling}{whole['machine']}; {whole['versions']}; {whole['date']}; {whole['command']}")
+
+
+def _print_times(shown: list[dict]) -> None:
+    width = max(len(rung["name"]) for rung in shown)
+    print(f"{'':{width}} {'us':>10} {'least':>10} {'most':>10}")
+    for rung in shown:
+        times = " ".join(f"{rung[key]:10,.1f}" for key in ("us", "least_us", "most_us"))
+        print(f"{rung['name']:{width}} {times}")
+
+
+def _made_by(whole: dict) -> str:
+    return f"{whole['machine']}; {whole['versions']}; {whole['date']}; {whole['command']}"
+
+
+def show_split(chapter: int, name: str, most: int = 10) -> None:
+    """Print what a recorded step is made of: the kernels that take most time, and the rest."""
+    whole = json.loads((FOLDER / f"{chapter:02}.json").read_text(encoding="utf-8"))
+    step = whole["splits"][name]
+    kernels = sorted(step["kernels"], key=lambda row: -row["us"])
+    rest = {"name": f"{len(kernels[most:])} others"}
+    rest |= {key: sum(row[key] for row in kernels[most:]) for key in ("launches", "us")}
+    shown, total = kernels[:most] + [rest] * bool(kernels[most:]), sum(k["us"] for k in kernels)
+    width = max(len(row["name"]) for row in shown)
+    print(f"{name}, {step['problem']}")
+    print(f"{'':{width}} launches {'us':>10} {'share':>8}")
+    for row in shown:
+        share = 100 * row["us"] / total
+        print(f"{row['name']:{width}} {row['launches']:8,} {row['us']:10,.1f} {share:6.1f} %")
+    print(f"all kernels {total:,.0f} us; the step {step['eager_us']:,.0f} us launched one by one, "
+          f"{step['graph_us']:,.0f} us as a CUDA graph")  # fmt: skip
+    print(_made_by(whole))
 
 
 if __name__ == "__main__":

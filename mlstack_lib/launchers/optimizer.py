@@ -25,8 +25,10 @@ def clip_coefficient(norm2, state, max_norm):
 
 
 def adamw(params, grads, m, v, state, n_decay, beta1, beta2, eps, weight_decay):
-    numbers = (n_decay, float(beta1), float(beta2), float(eps), float(weight_decay))
-    each("adamw", params.size, grads, state, params, m, v, *numbers)
+    numbers = [n_decay, float(beta1), float(beta2), float(eps), float(weight_decay)]
+    args = [grads, state, params, m, v, params.size, *numbers]
+    grid = (ceil_div(params.size, 4 * BLOCK),)  # a thread takes four neighbours
+    params.device.launch("adamw", grid, (BLOCK,), args, BLOCK=BLOCK)
 
 
 def sgd(params, grads, m, state, n_decay, momentum, weight_decay):

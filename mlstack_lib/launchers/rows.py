@@ -103,9 +103,22 @@ def _store(value, out, accumulate):
 # ---- softmax and cross-entropy ----
 
 
+def _row_in_registers(name, x):
+    """Constants of a kernel whose blocks keep the rows of x in registers (softmax_row.cuh)."""
+    c = x.shape[-1]
+    if c > MOST_CLASSES:
+        raise NotImplementedError(f"{name}: {c} numbers a row; at most {MOST_CLASSES:,}")
+    block = BLOCK if c <= 32 * BLOCK else x.device.largest_block
+    vector = c % 4 == 0 and x.offset % 16 == 0
+    each = 4 * ceil_div(c, 4 * block) if vector else ceil_div(c, block)
+    return {"BLOCK": block, "PER_THREAD": each, "VECTOR": int(vector)}
+
+
 def softmax_forward(x):
     y, c = empty_like(x), x.shape[-1]
-    x.device.launch("softmax_forward", (x.size // c,), (BLOCK,), [x, y, c], BLOCK=BLOCK)
+    constants = _row_in_registers("softmax", x)
+    grid, block = (x.size // c,), (constants["BLOCK"],)
+    x.device.launch("softmax_forward", grid, block, [x, y, c], **constants)
     return y
 
 
@@ -132,12 +145,10 @@ def cross_entropy_forward(logits, targets, ignore_index):
 
 def cross_entropy_with_gradient(logits, targets, ignore_index, overwrite=False):
     n, v = logits.shape
-    block = BLOCK if v <= 32 * BLOCK else logits.device.largest_block
-    if v > MOST_CLASSES:
-        raise NotImplementedError(f"cross_entropy: {v} classes; at most {MOST_CLASSES:,}")
+    constants = _row_in_registers("cross_entropy", logits)
     dlogits = logits if overwrite else copy(logits)
     losses, count = empty_like(logits, (n, 1)), _count_kept(logits, targets, ignore_index)
     args = [dlogits, targets, count, losses, v, np.int32(ignore_index)]
-    constants = {"BLOCK": block, "PER_THREAD": ceil_div(v, block)}
-    logits.device.launch("cross_entropy_with_gradient", (n,), (block,), args, **constants)
+    block = (constants["BLOCK"],)
+    logits.device.launch("cross_entropy_with_gradient", (n,), block, args, **constants)
     return column_sum(losses).reshape(()), dlogits

@@ -164,8 +164,8 @@ GUARD = "if (i >= n) return;"
         (("float eps,", ""), 2, "10 parameters, the launcher passes 11"),
         (("float beta1, float beta2", "float beta1, float* beta2"), 2,
          "parameter 9 is `float* beta2`, the launcher passes a float, `float beta2`"),
-        (("g = grads[i]", "g = gradients[i]"), 2, "adamw.cu line 12: 'gradients'"),
-        (("params[i] = p", "params[i + 1] = p"), 1, "adamw: error: index out of range, adamw.cu"),
+        (("g = grad *", "g = gradient *"), 2, "line 16: 'gradient'"),
+        (("params)[i] = p4", "params)[i + 1] = p4"), 1, "adamw: error: index out of range"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_serve_is_refused_before_the_run(

@@ -109,6 +109,29 @@ def test_a_result_in_bf16_may_round_to_its_neighbour_on_the_gpu(steps, fine, mon
             launch()
 
 
+@pytest.mark.parametrize(("gpus", "fine"), [("x[0] / x[0]", True), ("0.0f", False)])
+def test_nan_on_the_gpu_is_right_where_the_simulator_has_it_too(gpus, fine, monkeypatch):
+    text = """extern "C" __global__ void k(const float* x, float* y) { y[0] = VALUE; }"""
+
+    class OnBoth:
+        """The simulator stands in for the GPU, where the kernel may give another number."""
+
+        name = "k"
+
+        def compiled(self, library, **constants):
+            value = "x[0] / x[0]" if library is sim else gpus
+            return KernelFile("k", text, "kernels/k.cu").compiled(sim, VALUE=value)
+
+    monkeypatch.setattr(cuda, "on_gpu", True)
+    zero = np.zeros(1, np.float32)
+    launch = partial(KernelCase("x = 0").launch, OnBoth(), (1,), (1,), zero, Output((1,)))
+    if fine:
+        assert np.isnan(launch()[0][0])
+    else:
+        with pytest.raises(judging.Wrong, match="output 0 on the GPU"):
+            launch()
+
+
 def test_an_output_in_bf16_begins_as_nan():
     assert np.isnan(Output((2,), ml_dtypes.bfloat16).array().astype(np.float32)).all()
 

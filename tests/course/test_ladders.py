@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mlstack_lib.course import ladders
-from mlstack_lib.course.ladders import Ladder, Rung, digest, show_ladder
+from mlstack_lib.course.ladders import Ladder, Rung, digest, show_ladder, show_split
 
 RECORDED = sorted(ladders.FOLDER.glob("*.json"))
 LADDER = {"problem": "x (1000) f32", "nbytes": 8000, "operations": 0}
@@ -62,6 +62,31 @@ def test_a_rung_is_shown_with_its_share_of_the_peak(recorded, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].endswith("error of peak")
     assert [line.split()[-2:] for line in lines[2:4]] == [["25", "%"], ["50", "%"]]
+
+
+def test_a_ladder_of_neither_bytes_nor_operations_is_shown_with_its_times(recorded, capsys):
+    recorded(nbytes=0, rungs=[ROW | {"least_us": 7.5, "most_us": 9.25}])
+    show_ladder(8, "scale")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["us", "least", "most"]
+    assert lines[2].split() == ["plain", "8.0", "7.5", "9.2"]
+    assert lines[3] == "M; V; D; C"
+
+
+def test_a_split_shows_the_longest_kernels_and_the_others_together(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ladders, "FOLDER", tmp_path)
+    names = {"copy": (2, 10.0), "matmul": (30, 70.0), "add": (1, 20.0)}
+    kernels = [{"name": k, "launches": n, "us": us} for k, (n, us) in names.items()]
+    step = {"problem": "small", "kernels": kernels, "eager_us": 150.0, "graph_us": 104.0}
+    made_by = {"machine": "M", "versions": "V", "date": "D", "command": "C"}
+    (tmp_path / "08.json").write_text(json.dumps({**made_by, "splits": {"step": step}}))
+    show_split(8, "step", most=1)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2] == ["matmul", "30", "70.0", "70.0", "%"]
+    assert lines[3] == ["2", "others", "3", "30.0", "30.0", "%"]
+    assert " ".join(lines[4]) == (
+        "all kernels 100 us; the step 150 us launched one by one, 104 us as a CUDA graph"
+    )
 
 
 def test_a_wrong_rung_is_not_recorded():

@@ -52,9 +52,10 @@ MUTANTS = {
         ("ACCUMULATE ? y[at] + sum : sum", "y[at] + sum", "result 0: error nan"),
     ],
     "squared_norm": [
-        ("i < n", "i <= n", BEYOND),
-        ("i += gridDim.x * blockDim.x", "i += blockDim.x", "result 0: error"),
-        ("i += gridDim.x * blockDim.x", "i += n", "result 0: error"),
+        ("i < quads", "i <= quads", BEYOND),
+        ("i += threads", "i += BLOCK", "result 0: error"),
+        ("+ first < n) sum", "+ first <= n) sum", BEYOND),
+        ("v.w * v.w", "v.w", "result 0: error"),
         ("block_sum(sum, scratch)", "warp_sum(sum)", "result 0: error"),
     ],
     "count_nonfinite": [
@@ -69,13 +70,15 @@ MUTANTS = {
         ("1.0f, max_norm / (norm", "1.0f, norm / (max_norm", "result 1: error"),
     ],
     "adamw": [
-        ("i >= n", "i > n", BEYOND),
-        ("|| state[HALTED] != 0.0f", "", "adamw: halted"),
+        ("i < quads", "i <= quads", BEYOND),
+        ("if (i < n) update", "update", BEYOND),
+        ("    if (state[HALTED] != 0.0f) return;\n", "", "adamw: halted"),
         # the decay inside the moments: Adam with an L2 penalty
-        ("grads[i] * state[CLIP]", "grads[i] * state[CLIP] + weight_decay * params[i]", "result 1"),
-        ("BIAS_CORRECTION2]) + eps", "BIAS_CORRECTION2] + eps)", "adamw: small gradients"),
+        ("grad * state[CLIP]", "grad * state[CLIP] + weight_decay * p", "result 1"),
+        ("/ correction2) + eps", "/ correction2 + eps)", "adamw: small gradients"),
         ("if (i < n_decay)", "", "result 1: error"),
-        ("(g * g - v[i])", "(g - v[i])", "result 1: error"),
+        ("(g * g - vi)", "(g - vi)", "result 1: error"),
+        ("update(4 * i + 3,", "update(4 * i,", "result 1: error"),
     ],
     "sgd": [
         ("i >= n", "i > n", BEYOND),

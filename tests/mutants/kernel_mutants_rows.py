@@ -45,7 +45,10 @@ MUTANTS = {
         ("RESIDUAL ? value + dresidual[begin + j] : value", "value", "residual_layernorm_backward"),
     ],
     "softmax_forward": [
-        ("j < c; j += blockDim.x) sum", "j <= c; j += blockDim.x) sum", BEYOND),
+        ("if (j >= c) continue;", "", BEYOND),
+        ("j < c ? x[j] : LOWEST", "x[j]", BEYOND),
+        ("+ BLOCK * (i / 4)", "+ i / 4", "four at a time"),
+        ("j < c ? x[j] : LOWEST", "j < c ? x[j] : 0.0f", "result 0: error"),
         ("top = block_max(top, scratch);", "top = 0.0f;", "far out"),
         ("top = block_max(top, scratch);", "", "result 0: error"),
         ("block_sum(sum, scratch)", "warp_sum(sum)", "result 0: error"),
@@ -68,15 +71,15 @@ MUTANTS = {
         (") / count[0];", ");", "result 0: error"),
     ],
     "cross_entropy_with_gradient": [
-        ("if (j < v) logits[j]", "logits[j]", BEYOND),
+        ("if (j >= c) continue;", "", BEYOND),
         (
-            "z[i] * factor - (kept && (int)j == target ? share : 0.0f)",
+            "z[i] * factor - (hit ? share : 0.0f)",
             "z[i] * factor",
             "result 1: error",
         ),
-        ("? share / sum : 0.0f", "? share / sum : share", "result 1: error"),
+        ("kept ? share / sum : 0.0f", "share / sum", "result 1: error"),
         ("(logf(sum) - at_target)", "logf(sum)", "result 0: error"),
         ("top = block_max(top, scratch);", "top = 0.0f;", "far out"),
-        ("j < v ? logits[j] : -3.0e38f", "j < v ? logits[j] : 0.0f", "result 0: error"),
+        ("j < c ? x[j] : LOWEST", "j < c ? x[j] : 0.0f", "result 0: error"),
     ],
 }
