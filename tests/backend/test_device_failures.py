@@ -164,13 +164,17 @@ class Event:
         return None
 
 
+class Memory(SimpleNamespace):
+    """CuPy's array, as far as it is used; like it, it can be referred to weakly."""
+
+
 def _empty(nbytes, dtype):
     if nbytes > 1 << 20:
         raise OutOfMemoryError(f"Out of memory allocating {nbytes:,} bytes")
     memory = sim.empty(nbytes, dtype)
     ARRAYS[memory.ctypes.data] = memory.view(np.float32)
     address = SimpleNamespace(ptr=memory.ctypes.data)
-    return SimpleNamespace(data=address, nbytes=nbytes, memory=memory)
+    return Memory(data=address, nbytes=nbytes, memory=memory)
 
 
 def _copy(to, source, nbytes, kind, stream):
@@ -244,6 +248,18 @@ def test_an_illegal_access_is_said_at_the_next_wait_with_the_kernels_launched(st
 def test_out_of_memory_on_cuda_says_how_much(stand_in):
     with pytest.raises(CouldNotFinish, match="an array .600000,. of 2,400,000 bytes, for the par"):
         stand_in.empty((600_000,), np.float32)
+
+
+def test_the_most_bytes_held_at_a_time_are_counted(stand_in):
+    a = stand_in.empty((1000,), np.float32)
+    b = stand_in.empty((500,), np.float32)
+    del a
+    c = stand_in.empty((600,), np.float32)
+    assert stand_in.most_held == 6000
+    with stand_in.step("a step's buffers stay"):
+        stand_in.empty((100,), np.float32)
+    d = stand_in.empty((400,), np.float32)
+    assert stand_in.most_held == b.size * 4 + c.size * 4 + d.size * 4 + 400
 
 
 # ---- the table of kernels and devices ----
