@@ -10,19 +10,17 @@ TEXT says what a corpus of one's own is: its title, size and sha256.
 
 import hashlib
 import json
-import os
-import platform
 import sys
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from IPython.display import Image, display
 
 from ..errors import BadInput
 from ..files import write_atomically, write_json
+from ..machine import machine
 from ..presets import TrainConfig, preset
 from ..report import SEPARATOR, loss_figure
 from ..run import Run
@@ -99,18 +97,6 @@ def command(preset_name: str, changes: dict[str, Any]) -> str:
     """What one types to train so."""
     words = [f"mlstack train --preset {preset_name}"]
     return " ".join(words + [f"--{field} {value}" for field, value in changes.items()])
-
-
-def machine(device_name: str) -> dict[str, str]:
-    """`machine` and `versions` of this process, with the GPU if that is the device."""
-    name = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    if device_name == "cuda":
-        import cupy
-
-        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        versions += f", CuPy {cupy.__version__}"
-    return {"machine": f"{name}, device {device_name}", "versions": versions}
 
 
 def write(name: str, value: dict[str, Any]) -> list[Path]:

@@ -72,22 +72,27 @@ class Device(raw_kernels.Device):
         super().forget_steps()
 
     @property
+    def has_timestamps(self) -> bool:
+        """Whether the adapter times its own work."""
+        return self._kernels.adapter.has_timestamps
+
+    @property
     def clock(self) -> str:
         """What launches are timed by."""
-        if self._kernels.adapter.has_timestamps:
+        if self.has_timestamps:
             return "the adapter's timestamps"
         return "this machine's clock, with a wait after each"
 
     def mark(self):
         """A moment when all work so far is done."""
-        if self._kernels.adapter.has_timestamps:
+        if self.has_timestamps:
             return self._kernels.mark()
         self.synchronize()
         return super().mark()
 
     def between(self, began, ended) -> float:
         """The seconds from one mark to a later one."""
-        if self._kernels.adapter.has_timestamps:
+        if self.has_timestamps:
             return self._kernels.between(began, ended)
         return super().between(began, ended)
 
