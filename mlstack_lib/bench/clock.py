@@ -6,7 +6,7 @@ from statistics import median
 
 WARM = 3  # runs before the first sample: a device records at the second and replays from the third
 SAMPLES, LEAST_SAMPLES = 20, 3
-SECONDS = 10.0  # after which no further sample begins, once there are LEAST_SAMPLES
+SECONDS = 5.0  # after which no further sample begins, once there are LEAST_SAMPLES
 SAMPLE_SECONDS = 0.02  # what a sample lasts at least
 MOST_RUNS = 256  # of a replayed sequence
 

@@ -39,7 +39,7 @@ class Updates:
         self.parallel, self.device = DataParallel(model, optimizer), optimizer.device
         self.device.forget_steps()
         self.feed = Feed(self.device, READ_EVERY, 1, recipe.batch, recipe.context)
-        idx, targets = batches(recipe, READ_EVERY)
+        idx, targets = batches(recipe, READ_EVERY).swapaxes(0, 1)
         order = np.argsort(idx.reshape(len(idx), -1), axis=1, kind="stable").astype(np.int32)
         rates = map(recipe.rates(), range(1, READ_EVERY + 1))
         self.feed.load((idx, targets, order), optimizer.schedule(1, rates))
@@ -168,9 +168,9 @@ def _product(dev, form: str, m: int, n: int, k: int) -> dict:
     on = backend(a)
     run = {"NN": on.matmul, "NT": on.matmul_nt, "TN": on.matmul_tn}[form]
     times = sample_replayed(dev, (form, m, n, k), lambda: run(a, b))
-    got, left, right = (dev.download(x).astype(np.float64) for x in (run(a, b), a, b))
+    got, left, right = (dev.download(x) for x in (run(a, b), a, b))
     left, right = left.T if form == "TN" else left, right.T if form == "NT" else right
-    want = left[:CHECKED] @ right
+    want = left[:CHECKED].astype(np.float64) @ right.astype(np.float64)
     error = float(np.abs(got[:CHECKED] - want).max() / np.abs(want).max())
     dev.forget_steps()
     return times | {"form": form, "m": m, "n": n, "k": k, "error": error}

@@ -49,7 +49,7 @@ class Sizes:
 LARGE = Sizes(4096, 64 * 256, 384, 4096, (64, 6, 256, 64), 1 << 25)
 HALF = Sizes(4096, 32 * 256, 384, 4096, (64, 6, 256, 64), 1 << 25)  # what WebGPU can bind
 CORES = Sizes(2048, 4 * 256, 384, 4096, (4, 6, 256, 64), 1 << 25)
-SMALL = Sizes(64, 64, 32, 96, (1, 2, 32, 16), 1 << 14)
+SMALL = Sizes(64, 64, 32, 160, (1, 2, 32, 16), 1 << 14)
 
 
 def is_slow(device_name: str) -> bool:
@@ -82,6 +82,6 @@ def vocabulary_of(recipe: TrainConfig) -> int:
 
 
 def batches(recipe: TrainConfig, count: int) -> np.ndarray:
-    """(idx, targets) of so many batches: (2, count, B, T) i32, the same every time."""
-    shape = (2, count, recipe.batch, recipe.context)
+    """(idx, targets) of so many batches: (count, 2, B, T) i32, the first ones always the same."""
+    shape = (count, 2, recipe.batch, recipe.context)
     return np.random.default_rng(0).integers(0, vocabulary_of(recipe), shape, dtype=np.int32)

@@ -39,15 +39,16 @@ def _wait(torch, place: str):
 def step(on: str, name: str, batch: int, mode: str, tf32: bool) -> dict:
     """A training step of a preset, all of it on one batch that is on the device."""
     torch, place = _torch(on, tf32)
-    from .. import torch_referee
+    if place == "cpu" and MODES[mode] == "reduce-overhead":
+        raise CouldNotFinish("a processor has no CUDA graphs")
+    from .. import torch_referee  # here: it needs PyTorch
 
     recipe = preset(name, batch=batch)
     model = GPT(recipe.model(vocabulary_of(recipe)), rng=np.random.default_rng(0))
     twin = torch_referee.twin_of(model).to(place)
     rates = {"lr": recipe.rates()(1), "betas": (recipe.beta1, recipe.beta2), "weight_decay": 0.1}
     optimizer = torch_referee.adamw_like(twin, **rates)
-    both = batches(recipe, 1)[:, 0].astype(np.int64)
-    idx, targets = (torch.from_numpy(x).to(place) for x in both)
+    idx, targets = torch.from_numpy(batches(recipe, 1)[0].astype(np.int64)).to(place)
     loss_of = twin.loss if MODES[mode] is None else torch.compile(twin.loss, mode=MODES[mode])
 
     def run() -> float:

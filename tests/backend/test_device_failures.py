@@ -1,13 +1,11 @@
 """What a device cannot do is said in one message, by the command line too.
 
-`cuda` runs here on a stand-in for CuPy that is made of the simulator: the calls are CuPy's own, so
-what the device does with them, and with CuPy's errors, is tried without a GPU.
+`cuda` runs here on a stand-in for CuPy, see there.
 """
 
-import ctypes
 import sys
-from types import SimpleNamespace
 
+import cupy_stand_in
 import numpy as np
 import pytest
 from runs import losses
@@ -96,111 +94,10 @@ def test_a_run_that_is_out_of_memory_ends_in_a_line_and_can_go_on(
 # ---- CuPy's errors ----
 
 
-class CompileException(Exception):
-    """CuPy's, for a text that NVRTC refuses."""
-
-
-class CUDARuntimeError(RuntimeError):
-    """CuPy's, for an error of the CUDA runtime."""
-
-
-class CUDADriverError(RuntimeError):
-    """CuPy's, for an error of the driver."""
-
-
-class OutOfMemoryError(MemoryError):
-    """CuPy's."""
-
-
-class Kernel(sim.RawKernel):
-    """CuPy's RawKernel on the simulator; arrays come as addresses."""
-
-    def compile(self, log_stream=None):
-        try:
-            super().compile()
-        except sim.CompileError as error:
-            raise CompileException(str(error)) from None
-
-    def __call__(self, grid, block, args, *, shared_mem=0):
-        args = tuple(ARRAYS.get(int(a), a) if isinstance(a, np.uint64) else a for a in args)
-        try:
-            super().__call__(grid, block, args, shared_mem=shared_mem)
-        except sim.KernelError:
-            STATE.broken = True  # a GPU says so later
-
-
-ARRAYS: dict[int, np.ndarray] = {}  # by address, as the whole words that they hold
-STATE = SimpleNamespace(broken=False, clock=0)
-
-
-class Stream:
-    """CuPy's Stream: everything on it is done already."""
-
-    ptr = 1
-
-    def __init__(self, non_blocking):
-        assert non_blocking
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def synchronize(self):
-        if STATE.broken:
-            raise CUDARuntimeError("cudaErrorIllegalAddress: an illegal memory access")
-
-
-class Event:
-    """CuPy's Event: three milliseconds after the one before."""
-
-    def record(self, stream):
-        assert isinstance(stream, Stream)
-        STATE.clock += 3
-        self.time = STATE.clock
-
-    def synchronize(self):
-        return None
-
-
-class Memory(SimpleNamespace):
-    """CuPy's array, as far as it is used; like it, it can be referred to weakly."""
-
-
-def _empty(nbytes, dtype):
-    if nbytes > 1 << 20:
-        raise OutOfMemoryError(f"Out of memory allocating {nbytes:,} bytes")
-    memory = sim.empty(nbytes, dtype)
-    ARRAYS[memory.ctypes.data] = memory.view(np.float32)
-    address = SimpleNamespace(ptr=memory.ctypes.data)
-    return Memory(data=address, nbytes=nbytes, memory=memory)
-
-
-def _copy(to, source, nbytes, kind, stream):
-    ctypes.memmove(to, source, nbytes)
-
-
 @pytest.fixture
 def stand_in(monkeypatch):
     """A device `cuda` on a stand-in for CuPy."""
-    runtime = SimpleNamespace(
-        getDeviceCount=lambda: 1, memcpyAsync=_copy, memcpyHostToDevice=1, memcpyDeviceToHost=2,
-        CUDARuntimeError=CUDARuntimeError,
-    )  # fmt: skip
-    library = SimpleNamespace(
-        runtime=runtime, Stream=Stream, Event=Event,
-        Device=lambda: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": 227 << 10}),
-        driver=SimpleNamespace(CUDADriverError=CUDADriverError),
-        compiler=SimpleNamespace(CompileException=CompileException),
-        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-        get_elapsed_time=lambda began, ended: ended.time - began.time,
-    )  # fmt: skip
-    monkeypatch.setitem(
-        sys.modules, "cupy", SimpleNamespace(cuda=library, empty=_empty, RawKernel=Kernel)
-    )
-    ARRAYS.clear()
-    STATE.broken, STATE.clock = False, 0
+    monkeypatch.setitem(sys.modules, "cupy", cupy_stand_in.library())
     return cuda.Device()
 
 
