@@ -12,7 +12,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from . import bench, export, report, train
+from . import export, report, train
+from .bench import command as measuring
 from .conformance import matrix, uses
 from .conformance.overlay import laid_over
 from .course import doctor
@@ -98,10 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     command("doctor", _doctor, "what this machine has, and what each missing part needs")
     text = "run every kernel on every device, and compare it with the reference"
     command("kernels", matrix.command, text).add_argument("--device", choices=NAMES)
-    sub = command(
-        "bench", _bench, "measure the package on this machine, beside PyTorch if it is there"
-    )
-    sub.add_argument("--only", choices=bench.PARTS, help="one part instead of all")
+    text = "measure the package on this machine, beside PyTorch if it is there"
+    measuring.add_arguments(command("bench", measuring.bench, text))
     return parser
 
 
@@ -278,10 +277,6 @@ def _course(options) -> int | None:
     from .course import commands  # here: it loads Jupyter, which no other command needs
 
     return getattr(commands, options.command)(options)
-
-
-def _bench(options) -> None:
-    bench.main(options.only)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""What updates read and write on the device, always in the same place: they can be replayed."""
+"""An update, and what it reads and writes on the device: always in one place, for a replay."""
 
 from functools import cached_property
 
 import numpy as np
 
-from .array import SCHEDULED
+from .array import SCHEDULED, Slot
+from .backend import backend
+from .optim import view
+from .parallel import DataParallel
 
 
 class Feed:
@@ -35,7 +38,33 @@ class Feed:
             values[: len(rows)] = rows
             self.device.write(array, values)
 
+    def set_state(self, **slots: float) -> None:
+        """Overwrite the device's state: zeros but for these slots."""
+        state = np.zeros(self.device.state.shape, np.float32)
+        for name, value in slots.items():
+            state[Slot[name]] = value
+        self.device.write(self.device.state, state)
+
     def results(self, done: int) -> tuple[np.ndarray, np.ndarray]:
         """(mean loss of each update, norm of each gradient) of the first `done` updates."""
         losses, norms = (self.device.download(array) for array in self.arrays[2:])
         return losses.reshape(-1, self.accumulate).mean(axis=1)[:done], norms[:done]
+
+
+def update(parallel: DataParallel, feed: Feed) -> None:
+    """One update by the next batches of `feed`: gradients, their sum, new parameters."""
+    optimizer, device, parts = parallel.optimizer, feed.device, feed.accumulate
+    tables, schedule, losses, norms = feed.arrays
+    k = backend(norms)
+    k.advance(device.state, schedule)
+    optimizer.zero_grad()
+    for part in range(parts):
+        with device.step(("micro-batch", part > 0)):
+            idx, targets, order = k.take_batch(tables, device.state)
+            loss = parallel.backward(idx, targets, order, share=1 / parts)
+            k.record(loss, losses, device.state, Slot.BATCH)
+            del loss
+    with device.step("update"):
+        optimizer.update()
+        norm = view(device.state, Slot.GRAD_NORM, ())
+        k.record(norm, norms, device.state, Slot.SCHEDULE_ROW)

@@ -1,4 +1,4 @@
-"""The same GPT in eager PyTorch, which tests and benchmarks compare with; in the `test` extra."""
+"""The same GPT in PyTorch, which tests and benchmarks compare with; in the `test` extra."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ class TorchBlock(nn.Module):
 
     def __init__(self, config: GPTConfig):
         super().__init__()
-        c, self.heads = config.n_embd, config.n_head
+        c, self.heads, self.rate = config.n_embd, config.n_head, config.dropout
         self.ln_1, self.ln_2 = nn.LayerNorm(c), nn.LayerNorm(c)
         self.attn = nn.ModuleDict({"c_attn": nn.Linear(c, 3 * c), "c_proj": nn.Linear(c, c)})
         self.mlp = nn.ModuleDict({"c_fc": nn.Linear(c, 4 * c), "c_proj": nn.Linear(4 * c, c)})
@@ -24,9 +24,10 @@ class TorchBlock(nn.Module):
         qkv = self.attn["c_attn"](self.ln_1(x)).view(b, t, 3, self.heads, c // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.attn["c_proj"](y.transpose(1, 2).reshape(b, t, c))
+        y = self.attn["c_proj"](y.transpose(1, 2).reshape(b, t, c))
+        x = x + F.dropout(y, self.rate, self.training)
         y = F.gelu(self.mlp["c_fc"](self.ln_2(x)), approximate="tanh")
-        return x + self.mlp["c_proj"](y)
+        return x + F.dropout(self.mlp["c_proj"](y), self.rate, self.training)
 
 
 class TorchGPT(nn.Module):
@@ -34,6 +35,7 @@ class TorchGPT(nn.Module):
 
     def __init__(self, config: GPTConfig):
         super().__init__()
+        self.rate = config.dropout
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         self.wpe = nn.Embedding(config.context, config.n_embd)
         self.h = nn.ModuleList([TorchBlock(config) for _ in range(config.n_layer)])
@@ -42,6 +44,7 @@ class TorchGPT(nn.Module):
     def forward(self, idx: torch.Tensor) -> torch.Tensor:
         """Logits (B, T, V) after idx (B, T)."""
         x = self.wte(idx) + self.wpe.weight[: idx.shape[1]]
+        x = F.dropout(x, self.rate, self.training)
         for block in self.h:
             x = block(x)
         return F.linear(self.ln_f(x), self.wte.weight)
@@ -71,8 +74,13 @@ def adamw_like(twin: TorchGPT, *, lr: float, betas: tuple[float, float], weight_
 def step(twin: TorchGPT, optimizer, idx: np.ndarray, targets: np.ndarray, max_norm: float) -> float:
     """One training step on a batch; return the loss."""
     loss = twin.loss(*(torch.from_numpy(x.astype(np.int64)) for x in (idx, targets)))
+    update(twin, optimizer, loss, max_norm)
+    return loss.item()
+
+
+def update(twin: TorchGPT, optimizer, loss: torch.Tensor, max_norm: float) -> None:
+    """The gradients of a loss, clipped, and one update by them."""
     loss.backward()
     torch.nn.utils.clip_grad_norm_(twin.parameters(), max_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.item()

@@ -16,13 +16,12 @@ from . import checkpoint
 from .anomaly import detect_anomaly
 from .array import Slot
 from .autograd import no_grad
-from .backend import backend
 from .checkpoint import Checkpoint
 from .corpora import Corpus, load_corpus
 from .data import IGNORE, BatchSampler, Tokens, prepare, validation_windows
 from .errors import BadInput, CouldNotFinish
-from .feed import Feed
-from .optim import AdamW, view
+from .feed import Feed, update
+from .optim import AdamW
 from .parallel import DataParallel
 from .presets import TrainConfig
 from .run import Run, make_tokenizer, refuse_occupied
@@ -173,11 +172,11 @@ class Trainer:
         rate = self.config.rates()
         rates = [rate(step) for step in range(first, first + count)]
         self.feed.load(batches, self.optimizer.schedule(first, rates))
-        self._set_state(DROPOUT=self.step * self.config.accumulate)
+        self.feed.set_state(DROPOUT=self.step * self.config.accumulate)
         self.model.train()
         done = 0
         while done < count and not (self.stopping and done):
-            self.device.replay("update", lambda: self._update(*self.feed.arrays))
+            self.device.replay("update", lambda: update(self.parallel, self.feed))
             done += 1
         means, norms = self.feed.results(done)
         if self.device.download(self.device.state)[Slot.HALTED]:
@@ -199,27 +198,6 @@ class Trainer:
         order = np.argsort(idx.reshape(len(idx), -1), axis=1, kind="stable").astype(np.int32)
         return (idx, targets, order), positions
 
-    def _set_state(self, **slots: float) -> None:
-        state = np.zeros(self.device.state.shape, np.float32)
-        for name, value in slots.items():
-            state[Slot[name]] = value
-        self.device.write(self.device.state, state)
-
-    def _update(self, tables, schedule, losses, norms) -> None:
-        device, k, parts = self.device, backend(norms), self.config.accumulate
-        k.advance(device.state, schedule)
-        self.optimizer.zero_grad()
-        for part in range(parts):
-            with device.step(("micro-batch", part > 0)):
-                idx, targets, order = k.take_batch(tables, device.state)
-                loss = self.parallel.backward(idx, targets, order, share=1 / parts)
-                k.record(loss, losses, device.state, Slot.BATCH)
-                del loss
-        with device.step("update"):
-            self.optimizer.update()
-            norm = view(device.state, Slot.GRAD_NORM, ())
-            k.record(norm, norms, device.state, Slot.SCHEDULE_ROW)
-
     def _repeat(self, row: int, batches) -> None:
         """Compute the gradient of an update of those that `_updates` was about once more.
 
@@ -229,7 +207,7 @@ class Trainer:
         self.optimizer.zero_grad()
         for part in range(row * parts, (row + 1) * parts):
             idx, targets, order = (self.device.upload(table[part]) for table in batches)
-            self._set_state(DROPOUT=self.step * parts + part + 1)
+            self.feed.set_state(DROPOUT=self.step * parts + part + 1)
             self.model.loss(idx, targets, order).backward()
 
     def _explain(self, when: str, repeat: Callable[[], object]) -> NoReturn:

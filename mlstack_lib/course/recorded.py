@@ -3,26 +3,26 @@
 A recorded run is NAME.json (recipe, machine, versions, command, losses, a sample of text) and
 NAME.png, drawn from it. Made from a finished run, on the machine where it ran, by
 
-    python -m mlstack_lib.course.recorded RUN NAME PRESET [TEXT]
+    python -m mlstack_lib.course.recorded NAME PRESET RUN [RUN ...] [--text TEXT]
 
-TEXT says what a corpus of one's own is: its title, size and sha256.
+Further runs differ from the first in their seed alone: of all the best validation loss is recorded,
+of the first the rest. TEXT says what a corpus of one's own is: its title, size and sha256.
 """
 
+import argparse
 import hashlib
 import json
-import os
-import platform
-import sys
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-import numpy as np
 from IPython.display import Image, display
 
 from ..errors import BadInput
 from ..files import write_atomically, write_json
+from ..machine import machine
 from ..presets import TrainConfig, preset
 from ..report import SEPARATOR, loss_figure
 from ..run import Run
@@ -46,16 +46,20 @@ def fingerprint(name: str) -> str:
 
 
 def caption(name: str) -> str:
-    """A recorded run in three lines: what was trained, where, how well."""
+    """A recorded run in three lines: what was trained, where, how well; in a fourth its seeds."""
     r = load_recorded(name)
     last = [entry for entry in r["log"] if "valid_nats_per_token" in entry][-1]
-    return (
+    lines = (
         f"{r['parameters']:,} parameters trained on {r['text']} for "
         f"{last['step']:,} updates in {r['minutes']:.1f} minutes: {r['command']}\n"
         f"{r['machine']}; {r['versions']}; {r['date']}\n"
         f"validation loss {last['valid_nats_per_token']:.3f} nats/token, "
         f"{last['valid_bits_per_byte']:.3f} bits/byte"
     )
+    if "seeds" not in r:
+        return lines
+    each = ", ".join(f"{seed['valid_nats_per_token']:.4f}" for seed in r["seeds"])
+    return f"{lines}\nbest of seeds {r['mean_best']:.4f} nats/token in the mean: {each}"
 
 
 def show_recorded(name: str, figure: str) -> None:
@@ -68,11 +72,14 @@ def show_recorded(name: str, figure: str) -> None:
     print(f"\n{load_recorded(name)['sample']}")
 
 
-def record(run: Run, name: str, preset_name: str, text: str = "") -> list[Path]:
-    """Write NAME.json and NAME.png from a finished run; return their paths."""
+def record(runs: list[Run], name: str, preset_name: str, text: str = "") -> list[Path]:
+    """Write NAME.json and NAME.png from finished runs; return their paths. Raises BadInput."""
+    run, config = runs[0], asdict(runs[0].config)
+    for other in runs[1:]:
+        if asdict(other.config) | {"seed": config["seed"]} != config:
+            raise BadInput(f"{other.folder} differs from {run.folder} in more than its seed")
     changes = changes_of(run.config, preset_name)
     log, samples = run.read_log(), (run.folder / "samples.txt").read_text(encoding="utf-8")
-    times = [entry["time"] for entry in log if "time" in entry]
     value = {
         "command": command(preset_name, changes),
         "preset": preset_name,
@@ -81,12 +88,29 @@ def record(run: Run, name: str, preset_name: str, text: str = "") -> list[Path]:
         "date": date.today().isoformat(),
         **machine(run.config.device),
         "parameters": run.new_model().parameter_count(),
-        "minutes": round((times[-1] - times[0]) / 60, 2),
-        "config": asdict(run.config),
+        "minutes": minutes(log),
+        "config": config,
         "log": [_rounded(e) for e in log if "loss" not in e or e["step"] % THINNED == 1],
         "sample": samples.split(SEPARATOR)[0].rstrip(),
     }
-    return write(name, value)
+    return write(name, value | (_of_seeds(runs) if runs[1:] else {}))
+
+
+def minutes(log: list[dict[str, Any]]) -> float:
+    """From the beginning of the first update to that of the last few."""
+    times = [entry["time"] for entry in log if "time" in entry]
+    return round((times[-1] - times[0]) / 60, 2)
+
+
+def _of_seeds(runs: list[Run]) -> dict[str, Any]:
+    """The best look at the validation split of each run, and the mean of these losses."""
+    seeds = []
+    for run in runs:
+        log = run.read_log()
+        looks = [entry for entry in log if "valid_nats_per_token" in entry]
+        best = min(looks, key=lambda entry: entry["valid_nats_per_token"])
+        seeds.append({"seed": run.config.seed, **_rounded(best), "minutes": minutes(log)})
+    return {"seeds": seeds, "mean_best": mean(seed["valid_nats_per_token"] for seed in seeds)}
 
 
 def changes_of(config: TrainConfig, preset_name: str) -> dict[str, Any]:
@@ -99,18 +123,6 @@ def command(preset_name: str, changes: dict[str, Any]) -> str:
     """What one types to train so."""
     words = [f"mlstack train --preset {preset_name}"]
     return " ".join(words + [f"--{field} {value}" for field, value in changes.items()])
-
-
-def machine(device_name: str) -> dict[str, str]:
-    """`machine` and `versions` of this process, with the GPU if that is the device."""
-    name = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    if device_name == "cuda":
-        import cupy
-
-        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        versions += f", CuPy {cupy.__version__}"
-    return {"machine": f"{name}, device {device_name}", "versions": versions}
 
 
 def write(name: str, value: dict[str, Any]) -> list[Path]:
@@ -135,6 +147,12 @@ def _rounded(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    folder, *words = sys.argv[1:]
-    for path in record(Run.open(Path(folder)), *words):
+    parser = argparse.ArgumentParser(prog="python -m mlstack_lib.course.recorded")
+    parser.add_argument("name")
+    parser.add_argument("preset")
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--text", default="")
+    given = parser.parse_args()
+    runs = [Run.open(folder) for folder in given.runs]
+    for path in record(runs, given.name, given.preset, given.text):
         print(f"wrote {path}")

@@ -29,6 +29,10 @@ class Device(raw_kernels.Device):
             return f"no usable NVIDIA GPU or driver ({str(error).splitlines()[0]})"
         return None if count else "there is no NVIDIA GPU"
 
+    def about(self) -> str:
+        """The GPU's name."""
+        return _cupy().cuda.runtime.getDeviceProperties(0)["name"].decode()
+
     def _make_kernels(self) -> raw_kernels.RawKernels:
         cupy = _cupy()
         self._stream = cupy.cuda.Stream(non_blocking=True)

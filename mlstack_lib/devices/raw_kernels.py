@@ -1,6 +1,7 @@
 """What devices that run our kernels have in common: arrays over buffers, steps, and launches."""
 
 import time
+import weakref
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ class RawKernels:
         self.device, self.library, self.allocate, self.argument = (
             device, library, allocate, argument,
         )  # fmt: skip
-        self.steps, self.refused = Steps(allocate), refused
+        self.steps, self.refused = Steps(self.memory), refused
+        self.held = self.most_held = 0  # bytes
         self.uses: dict[str, Use] = {}
         self._compiled: dict = {}
         self._marks: list[tuple[Use, Any, Any]] = []  # of launches whose time is not read yet
@@ -67,7 +69,7 @@ class RawKernels:
             if self.steps.open and not own:
                 buffer = self.steps.lend(shape, dtype, Buffer)
             else:
-                buffer = Buffer(self.allocate(max(prod(shape), 1) * dtype.itemsize))
+                buffer = Buffer(self.memory(max(prod(shape), 1) * dtype.itemsize))
         except MemoryError as error:
             held = sum(memory.nbytes for memory in self.steps.pool.buffers)
             raise CouldNotFinish(
@@ -76,6 +78,17 @@ class RawKernels:
                 f"{held:,} bytes of the steps so far ({error}): a smaller batch, context or model?"
             ) from None
         return Array(self.device, buffer, tuple(shape), dtype)
+
+    def memory(self, nbytes: int) -> Any:
+        """New memory, which is counted as held until it is gone."""
+        memory = self.allocate(nbytes)
+        self._hold(nbytes)
+        weakref.finalize(memory, self._hold, -nbytes).atexit = False
+        return memory
+
+    def _hold(self, nbytes: int) -> None:
+        self.held += nbytes
+        self.most_held = max(self.held, self.most_held)
 
     def kernel(self, name: str, constants: dict) -> tuple[Path, Any]:
         """The file and the compiled kernel. Raises NotImplementedError without a file, BadInput.
@@ -243,6 +256,11 @@ class Device:
         if 0 not in grid:
             self.launches += 1
             self._kernels.launch(name, grid, block, args, shared, constants)
+
+    @property
+    def most_held(self) -> int:
+        """The most bytes that arrays and the buffers of steps have held at a time."""
+        return self._kernels.most_held
 
     def uses(self) -> dict[str, Use]:
         """What was launched so far, by kernel."""

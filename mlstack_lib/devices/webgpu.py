@@ -18,7 +18,6 @@ class Device(raw_kernels.Device):
     shared_memory = adapter.WORKGROUP_MEMORY
     largest_block = adapter.LARGEST_BLOCK
     suffix = ".wgsl"
-    clock = "this machine's clock, with a wait after each"
 
     def missing(self) -> str | None:
         """What the machine lacks to run this device, and what to do; None if nothing."""
@@ -72,10 +71,30 @@ class Device(raw_kernels.Device):
         self._kernels.tapes.clear()
         super().forget_steps()
 
-    def mark(self) -> float:
+    @property
+    def has_timestamps(self) -> bool:
+        """Whether the adapter times its own work."""
+        return self._kernels.adapter.has_timestamps
+
+    @property
+    def clock(self) -> str:
+        """What launches are timed by."""
+        if self.has_timestamps:
+            return "the adapter's timestamps"
+        return "this machine's clock, with a wait after each"
+
+    def mark(self):
         """A moment when all work so far is done."""
+        if self.has_timestamps:
+            return self._kernels.mark()
         self.synchronize()
         return super().mark()
+
+    def between(self, began, ended) -> float:
+        """The seconds from one mark to a later one."""
+        if self.has_timestamps:
+            return self._kernels.between(began, ended)
+        return super().between(began, ended)
 
 
 def _bytes(host: np.ndarray) -> bytes:

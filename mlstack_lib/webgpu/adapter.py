@@ -6,7 +6,7 @@ every browser (W3C, WebGPU, section 3.6.2). All that is known of wgpu is in this
 
 import os
 import tempfile
-from functools import cache
+from functools import cache, cached_property
 
 from ..errors import CouldNotFinish
 from . import naga
@@ -81,7 +81,11 @@ class Adapter:
         wgpu = _wgpu()
         self.errors, self.out_of_memory = (wgpu.GPUError, RuntimeError), wgpu.GPUOutOfMemoryError
         try:
-            self.device = adapter.request_device_sync(label="mlstack", required_limits=LIMITS)
+            self.device = adapter.request_device_sync(
+                label="mlstack",
+                required_limits=LIMITS,
+                required_features=sorted({"timestamp-query"} & adapter.features),
+            )
         except self.errors as error:
             raise CouldNotFinish(f"device webgpu: the adapter gives no device: {error}") from None
         self._usage = wgpu.BufferUsage
@@ -90,6 +94,7 @@ class Adapter:
         usage = self._usage.UNIFORM | self._usage.COPY_DST
         self.uniforms = self.device.create_buffer(size=1 << 20, usage=usage)  # for all scalars
         self._word = self.buffer(4)
+        self.has_timestamps = "timestamp-query" in self.device.features
 
     def lost(self, error: Exception) -> CouldNotFinish:
         """What to raise for an error that no caller has caused."""
@@ -162,3 +167,20 @@ class Adapter:
     def wait(self) -> None:
         """Until all that was submitted is done: wgpu's own call for that fails (wgpu-py #834)."""
         self.read(self._word, 0, 4)
+
+    # ---- timestamps: no kernel needs them, so an adapter may do without ----
+
+    @cached_property
+    def tick(self) -> float:
+        """Seconds that a timestamp counts by."""
+        lib = _wgpu().backends.wgpu_native.lib  # wgpu-py itself has no name for it
+        return 1e-9 * lib.wgpuQueueGetTimestampPeriod(self.device.queue._internal)
+
+    def resolve(self, queries, count: int):
+        """The bytes of the first `count` timestamps of a query set, 8 each."""
+        usage = self._usage.QUERY_RESOLVE | self._usage.COPY_SRC
+        buffer = self.device.create_buffer(size=8 * count, usage=usage)
+        encoder = self.device.create_command_encoder()
+        encoder.resolve_query_set(queries, 0, count, buffer, 0)
+        self.submit(encoder)
+        return self.read(buffer, 0, 8 * count)

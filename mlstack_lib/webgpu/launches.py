@@ -16,6 +16,7 @@ from ..errors import CouldNotFinish
 from . import trial
 from .adapter import ALIGNMENT, LARGEST_BINDING, LARGEST_GRID, WORKGROUP_MEMORY, Adapter
 from .kernel import Kernel
+from .timestamps import Block
 
 MOST_LAUNCHES = 512  # recorded before they are submitted, outside of a step
 
@@ -54,6 +55,7 @@ class Kernels(raw_kernels.RawKernels):
         super().__init__(device, None, self._allocate, None)
         self._pass = self._encoder = None
         self._recorded = 0
+        self._block: Block | None = None  # of timestamps
         self._places: dict[bytes, int] = {}  # of scalars in the uniform buffer
         self._copies: dict = {}  # memory for arrays that may not be bound where they are
         self._tape: list | None = None  # what is asked of the queue while a replay is recorded
@@ -115,7 +117,7 @@ class Kernels(raw_kernels.RawKernels):
                     f"most {LARGEST_BINDING:,}: take a smaller batch or vocabulary"
                 )
             if offset % ALIGNMENT or (access == "read" and id(memory) in targets):
-                copy = self._copies.setdefault((i, nbytes), None) or self._allocate(nbytes)
+                copy = self._copies.setdefault((i, nbytes), None) or self.memory(nbytes)
                 self._copies[i, nbytes] = copy
                 if array.size:
                     self._copy(memory, offset, copy, 0, nbytes)
@@ -172,21 +174,22 @@ class Kernels(raw_kernels.RawKernels):
             self._tape.append((what, args))
         what(*args)
 
-    def _dispatch(self, pipeline, group, place: list[int], groups) -> None:
+    def _open(self):
         if self._encoder is None:
             self._encoder = self.adapter.device.create_command_encoder()
+        return self._encoder
+
+    def _dispatch(self, pipeline, group, place: list[int], groups) -> None:
         if self._pass is None:
-            self._pass = self._encoder.begin_compute_pass()
+            self._pass = self._open().begin_compute_pass()
         self._pass.set_pipeline(pipeline)
         self._pass.set_bind_group(0, group, place)
         self._pass.dispatch_workgroups(*groups)
         self._recorded += 1
 
     def _move(self, *args) -> None:
-        if self._encoder is None:
-            self._encoder = self.adapter.device.create_command_encoder()
         self._end_pass()
-        self._encoder.copy_buffer_to_buffer(*args)
+        self._open().copy_buffer_to_buffer(*args)
 
     def _end_pass(self) -> None:
         if self._pass is not None:
@@ -201,6 +204,19 @@ class Kernels(raw_kernels.RawKernels):
         encoder, self._encoder, self._recorded = self._encoder, None, 0
         with self.lost_is_said():
             self.adapter.submit(encoder)
+
+    def mark(self) -> tuple[Block, int]:
+        """A moment when all that was recorded so far is done."""
+        self._end_pass()
+        if self._block is None or not self._block.open:
+            self._block = Block(self.adapter)
+        return self._block.mark(self._open())
+
+    def between(self, began: tuple[Block, int], ended: tuple[Block, int]) -> float:
+        """The seconds from one mark to a later one."""
+        self.flush()
+        first, last = (block.ticks(index) for block, index in (began, ended))
+        return (last - first) * self.adapter.tick
 
     def replay(self, key: Hashable, body: Callable[[], None]) -> Counter:
         """Run `body`, from the third time on only what it asked of the queue; return its launches.

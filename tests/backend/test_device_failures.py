@@ -1,13 +1,11 @@
 """What a device cannot do is said in one message, by the command line too.
 
-`cuda` runs here on a stand-in for CuPy that is made of the simulator: the calls are CuPy's own, so
-what the device does with them, and with CuPy's errors, is tried without a GPU.
+`cuda` runs here on a stand-in for CuPy, see there.
 """
 
-import ctypes
 import sys
-from types import SimpleNamespace
 
+import cupy_stand_in
 import numpy as np
 import pytest
 from runs import losses
@@ -96,107 +94,10 @@ def test_a_run_that_is_out_of_memory_ends_in_a_line_and_can_go_on(
 # ---- CuPy's errors ----
 
 
-class CompileException(Exception):
-    """CuPy's, for a text that NVRTC refuses."""
-
-
-class CUDARuntimeError(RuntimeError):
-    """CuPy's, for an error of the CUDA runtime."""
-
-
-class CUDADriverError(RuntimeError):
-    """CuPy's, for an error of the driver."""
-
-
-class OutOfMemoryError(MemoryError):
-    """CuPy's."""
-
-
-class Kernel(sim.RawKernel):
-    """CuPy's RawKernel on the simulator; arrays come as addresses."""
-
-    def compile(self, log_stream=None):
-        try:
-            super().compile()
-        except sim.CompileError as error:
-            raise CompileException(str(error)) from None
-
-    def __call__(self, grid, block, args, *, shared_mem=0):
-        args = tuple(ARRAYS.get(int(a), a) if isinstance(a, np.uint64) else a for a in args)
-        try:
-            super().__call__(grid, block, args, shared_mem=shared_mem)
-        except sim.KernelError:
-            STATE.broken = True  # a GPU says so later
-
-
-ARRAYS: dict[int, np.ndarray] = {}  # by address, as the whole words that they hold
-STATE = SimpleNamespace(broken=False, clock=0)
-
-
-class Stream:
-    """CuPy's Stream: everything on it is done already."""
-
-    ptr = 1
-
-    def __init__(self, non_blocking):
-        assert non_blocking
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def synchronize(self):
-        if STATE.broken:
-            raise CUDARuntimeError("cudaErrorIllegalAddress: an illegal memory access")
-
-
-class Event:
-    """CuPy's Event: three milliseconds after the one before."""
-
-    def record(self, stream):
-        assert isinstance(stream, Stream)
-        STATE.clock += 3
-        self.time = STATE.clock
-
-    def synchronize(self):
-        return None
-
-
-def _empty(nbytes, dtype):
-    if nbytes > 1 << 20:
-        raise OutOfMemoryError(f"Out of memory allocating {nbytes:,} bytes")
-    memory = sim.empty(nbytes, dtype)
-    ARRAYS[memory.ctypes.data] = memory.view(np.float32)
-    address = SimpleNamespace(ptr=memory.ctypes.data)
-    return SimpleNamespace(data=address, nbytes=nbytes, memory=memory)
-
-
-def _copy(to, source, nbytes, kind, stream):
-    ctypes.memmove(to, source, nbytes)
-
-
 @pytest.fixture
 def stand_in(monkeypatch):
     """A device `cuda` on a stand-in for CuPy."""
-    runtime = SimpleNamespace(
-        getDeviceCount=lambda: 1, memcpyAsync=_copy, memcpyHostToDevice=1, memcpyDeviceToHost=2,
-        CUDARuntimeError=CUDARuntimeError,
-    )  # fmt: skip
-    library = SimpleNamespace(
-        runtime=runtime, Stream=Stream, Event=Event,
-        Device=lambda: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": 227 << 10}),
-        driver=SimpleNamespace(CUDADriverError=CUDADriverError),
-        compiler=SimpleNamespace(CompileException=CompileException),
-        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-        get_elapsed_time=lambda began, ended: ended.time - began.time,
-    )  # fmt: skip
-    monkeypatch.setitem(
-        sys.modules, "cupy", SimpleNamespace(cuda=library, empty=_empty, RawKernel=Kernel)
-    )
-    ARRAYS.clear()
-    STATE.broken, STATE.clock = False, 0
+    monkeypatch.setitem(sys.modules, "cupy", cupy_stand_in.library())
     return cuda.Device()
 
 
@@ -244,6 +145,18 @@ def test_an_illegal_access_is_said_at_the_next_wait_with_the_kernels_launched(st
 def test_out_of_memory_on_cuda_says_how_much(stand_in):
     with pytest.raises(CouldNotFinish, match="an array .600000,. of 2,400,000 bytes, for the par"):
         stand_in.empty((600_000,), np.float32)
+
+
+def test_the_most_bytes_held_at_a_time_are_counted(stand_in):
+    a = stand_in.empty((1000,), np.float32)
+    b = stand_in.empty((500,), np.float32)
+    del a
+    c = stand_in.empty((600,), np.float32)
+    assert stand_in.most_held == 6000
+    with stand_in.step("a step's buffers stay"):
+        stand_in.empty((100,), np.float32)
+    d = stand_in.empty((400,), np.float32)
+    assert stand_in.most_held == b.size * 4 + c.size * 4 + d.size * 4 + 400
 
 
 # ---- the table of kernels and devices ----

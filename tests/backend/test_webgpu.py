@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from mlstack_lib.course import doctor
 from mlstack_lib.devices import device
 from mlstack_lib.devices.webgpu import Device
 from mlstack_lib.errors import BadInput, CouldNotFinish
-from mlstack_lib.webgpu import adapter, launches, trial
+from mlstack_lib.webgpu import adapter, launches, timestamps, trial
 from mlstack_lib.webgpu.wgsl import KernelError
 
 MISSING = device("webgpu").missing()
@@ -356,7 +357,13 @@ def test_files_of_a_learners_folder_are_tried_whole_before_a_run(dev, tmp_path):
         try_out(tmp_path, "webgpu")
 
 
-def test_the_table_names_the_learners_file_its_launches_and_how_long_they_took(dev, tmp_path):
+@pytest.mark.parametrize("has_timestamps", [True, False])
+def test_the_table_names_the_learners_file_its_launches_and_how_long_they_took(
+    dev, tmp_path, monkeypatch, has_timestamps
+):
+    if has_timestamps and not dev._kernels.adapter.has_timestamps:
+        pytest.skip("the adapter has no timestamps")
+    monkeypatch.setattr(dev._kernels.adapter, "has_timestamps", has_timestamps)
     dev.forget_steps()
     with timed(dev):
         assert add_with(dev, tmp_path, ("a[i] + b[i]", "b[i] + a[i]")).tolist() == [6, 6, 6]
@@ -364,7 +371,30 @@ def test_the_table_names_the_learners_file_its_launches_and_how_long_they_took(d
     assert head.split() == ["kernel", "file", "used", "launches", "us"]
     assert row.split()[:3] == ["add", str(tmp_path / "add.wgsl"), "1"]
     assert float(row.split()[3].replace(",", "")) > 0
-    assert clock.endswith("this machine's clock, with a wait after each")
+    by = "the adapter's timestamps" if has_timestamps else "this machine's clock, with a wait"
+    assert clock.startswith(f"us: the mean of a launch, by {by}")
+
+
+def test_timestamps_add_up_to_no_more_than_the_time_that_passed(dev, monkeypatch):
+    if not dev._kernels.adapter.has_timestamps:
+        pytest.skip("the adapter has no timestamps")
+    monkeypatch.setattr(timestamps, "QUERIES", 8)  # the marks of four launches: three blocks
+    x = dev.upload(np.zeros((256, 256), np.float32))
+    launches = [ELSEWHERE["matmul"], ELSEWHERE["add"]]
+    for launch in launches:
+        launch(x, x)
+    dev.synchronize()
+    dev.forget_steps()
+    began = time.perf_counter()
+    with timed(dev):
+        for launch in launches * 5:
+            launch(x, x)
+    used = dev.uses()
+    passed = time.perf_counter() - began
+    assert [use.timed for use in used.values()] == [5, 5]
+    # 512 operations an element beside one: even where adding costs as much as ten of them
+    assert 0 < used["add"].seconds < used["matmul"].seconds
+    assert used["add"].seconds + used["matmul"].seconds < passed
 
 
 # ---- adapters ----

@@ -189,15 +189,15 @@ def test_an_error_of_the_system_is_exit_status_1(mlstack, monkeypatch):
 def test_ctrl_c_is_exit_status_130_and_the_command_it_tells_goes_on(
     mlstack, arguments, tmp_path, finished, monkeypatch
 ):
-    update, seen = train.Trainer._update, []
+    update, seen = train.update, []
 
-    def interrupted(self, *args):
-        update(self, *args)
+    def interrupted(parallel, feed):
+        update(parallel, feed)
         seen.append(1)
         if len(seen) == 13:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(train.Trainer, "_update", interrupted)
+    monkeypatch.setattr(train, "update", interrupted)
     folder = tmp_path / "my run"
     status, out, err = mlstack("train", "--out", folder, *arguments())
     assert status == 130

@@ -176,15 +176,6 @@ def test_doctor_prints_its_report(mlstack, monkeypatch):
     assert mlstack("doctor") == (0, "[ok] all well\n", "")
 
 
-def test_bench_measures_the_part_that_was_asked_for(mlstack, monkeypatch):
-    asked = []
-    monkeypatch.setattr(cli.bench, "main", asked.append)
-    assert mlstack("bench", "--only", "tokenizer")[0] == 0
-    assert mlstack("bench")[0] == 0
-    assert asked == ["tokenizer", None]
-    assert_refused(mlstack("bench", "--only", "tokens"), "tokens")
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [

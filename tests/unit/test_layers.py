@@ -21,14 +21,16 @@ LAYERS = {
     2: ["anomaly", "autograd", "tensor", "array_ops", "ops", "gradcheck"],
     3: ["nn", "gpt", "optim"],
     4: [
-        "bench", "bpe", "cache", "checkpoint", "cli", "corpora", "data", "documents", "export",
-        "feed", "files", "generate", "parallel", "presets", "report", "run", "tokenizer",
+        "bpe", "cache", "checkpoint", "cli", "corpora", "data", "documents", "export",
+        "feed", "files", "generate", "machine", "parallel", "presets", "report", "run", "tokenizer",
         "tokenizer_json", "train", "torch_referee", "__init__", "__main__",
     ],
-    5: ["conformance.*", "course.*", "extras.*"],
+    5: ["bench.*", "conformance.*", "course.*", "extras.*"],
 }  # fmt: skip
 # Imports that point up on purpose: (importing module, imported module).
 UPWARD = {
+    ("cli", "bench"),
+    ("cli", "bench.command"),
     ("cli", "conformance"),
     ("cli", "conformance.matrix"),
     ("cli", "conformance.overlay"),
@@ -39,11 +41,11 @@ UPWARD = {
 }
 # What may be missing on a machine, and the only modules that may import it.
 OPTIONAL = {
-    "cupy": {"devices.cuda", "cuda", "course.ladders", "course.recorded"},
+    "cupy": {"devices.cuda", "cuda", "course.ladders", "machine"},
     "wgpu": {"webgpu.adapter"},
-    "torch": {"torch_referee", "bench", "course.ladders"},
-    "tokenizers": {"bench"},
-    "resource": {"bench"},  # not on Windows
+    "torch": {"torch_referee", "bench.processor", "bench.theirs", "course.ladders"},
+    "tokenizers": {"bench.processor"},
+    "resource": {"bench.processor"},  # not on Windows
     # the notebooks' own tools: in requirements.txt, not in the package's dependencies
     "jupytext": {"course.source"},
     "nbclient": {"course.kernel"},

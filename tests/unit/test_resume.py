@@ -18,17 +18,17 @@ from mlstack_lib.run import Run
 @pytest.fixture
 def interrupt_at(monkeypatch):
     """interrupt_at(n): from the n-th update from now on a Ctrl-C comes in each."""
-    update, seen = train.Trainer._update, []
+    update, seen = train.update, []
 
     def begin(n):
-        def counted(self, *args):
-            update(self, *args)
+        def counted(parallel, feed):
+            update(parallel, feed)
             seen.append(1)
             if len(seen) == n:
                 signal.raise_signal(signal.SIGINT)
 
         seen.clear()
-        monkeypatch.setattr(train.Trainer, "_update", counted)
+        monkeypatch.setattr(train, "update", counted)
 
     return begin
 

@@ -69,14 +69,14 @@ def test_every_update_is_logged_once_with_its_rate_and_norm(finished, small):
 
 
 def test_20_updates_move_nothing_between_host_and_device(tmp_path, small, monkeypatch):
-    update, moved = train.Trainer._update, []
+    update, moved = train.update, []
 
-    def counted(self, *args):
-        before = self.device.transfers
-        update(self, *args)
-        moved.append(self.device.transfers - before)
+    def counted(parallel, feed):
+        before = feed.device.transfers
+        update(parallel, feed)
+        moved.append(feed.device.transfers - before)
 
-    monkeypatch.setattr(train.Trainer, "_update", counted)
+    monkeypatch.setattr(train, "update", counted)
     trained(small(accumulate=2), tmp_path / "run")
     assert moved[0] <= 2  # constants, which are uploaded once and kept
     assert moved[1:] == [0] * 24

@@ -1,4 +1,4 @@
-"""Measure the package on this machine, beside PyTorch and `tokenizers` where they are installed.
+"""The processor: training steps and the tokenizer, beside PyTorch and `tokenizers`.
 
 Each measurement runs in a process of its own, so that one's memory and threads are not the
 other's; ours and theirs take turns, and the best of the rounds counts, since other work on the
@@ -6,8 +6,6 @@ machine can only make a round slower.
 """
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -17,34 +15,28 @@ from itertools import islice
 
 import numpy as np
 
-from .corpora import load_corpus
-from .devices import device
-from .gpt import GPT
-from .optim import AdamW
-from .parallel import DataParallel
-from .presets import preset
-from .tokenizer import Tokenizer
+from ..corpora import load_corpus
+from ..devices import device
+from ..gpt import GPT
+from ..optim import AdamW
+from ..parallel import DataParallel
+from ..presets import preset
+from ..tokenizer import Tokenizer
 
 PARTS = ("laptop", "12m", "tokenizer")
 STEP_CASES = {"laptop": (65, 12), "12m": (4096, 4)}  # vocabulary, batch
 ROUNDS, SECONDS = 3, 8.0  # turns, and how long each is measured
 
 
-def main(only: str | None) -> None:
-    """Run all parts, or one, and print a table of each."""
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-          f"NumPy {np.__version__}")  # fmt: skip
-    for part in PARTS if only is None else (only,):
-        if part == "tokenizer":
-            _print_tokenizer()
-        else:
-            _print_step(part)
+def measure(part: str) -> dict:
+    """Measure one of PARTS, print its table, and return what was measured."""
+    return _tokenizer() if part == "tokenizer" else _step(part)
 
 
 # ---- training steps ----
 
 
-def _print_step(part: str) -> None:
+def _step(part: str) -> dict:
     sides = ["ours"] + ["torch"] * (find_spec("torch") is not None)
     turns = [{side: _in_process(f"{side}:{part}") for side in sides} for _ in range(ROUNDS)]
     best = {side: min((turn[side] for turn in turns), key=lambda r: r["seconds"]) for side in sides}
@@ -61,10 +53,11 @@ def _print_step(part: str) -> None:
               f"{ours['peak'] / theirs['peak']:.2f} x peak memory")  # fmt: skip
     else:
         print("  PyTorch is not installed: nothing to compare with (see README, tests)")
+    return best
 
 
 def _in_process(case: str) -> dict:
-    command = [sys.executable, "-m", "mlstack_lib.bench", case]
+    command = [sys.executable, "-m", __spec__.name, case]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -77,7 +70,7 @@ def _measure(case: str) -> dict:
         0, vocabulary, (2, batch, recipe.context), dtype=np.int32
     )
     name, make_step = {"ours": _our_step, "torch": _torch_step}[side](idx, targets)
-    idle = _peak_memory()
+    idle = peak_memory()
     step = make_step(recipe.model(vocabulary))
     times, until = [], time.perf_counter() + SECONDS
     for _ in range(3):
@@ -91,7 +84,7 @@ def _measure(case: str) -> dict:
         "seconds": float(np.median(times)),
         "tokens": idx.size,
         "idle": idle,
-        "peak": _peak_memory(),
+        "peak": peak_memory(),
     }
 
 
@@ -117,7 +110,7 @@ def _our_step(idx, targets) -> tuple[str, Callable]:
 def _torch_step(idx, targets) -> tuple[str, Callable]:
     import torch  # only here: PyTorch is no dependency
 
-    from . import torch_referee
+    from .. import torch_referee
 
     def make(shape):
         twin = torch_referee.twin_of(GPT(shape, rng=np.random.default_rng(0)))
@@ -127,7 +120,7 @@ def _torch_step(idx, targets) -> tuple[str, Callable]:
     return f"PyTorch {torch.__version__}", make
 
 
-def _peak_memory() -> float:
+def peak_memory() -> float:
     """The most memory that this process has held, in MiB."""
     try:
         import resource  # not on Windows
@@ -140,16 +133,17 @@ def _peak_memory() -> float:
 # ---- the tokenizer ----
 
 
-def _print_tokenizer() -> None:
+def _tokenizer() -> dict:
     text = "".join(islice(load_corpus("python-stdlib").documents("train"), 10_000))[:10_000_000]
     megabytes = len(text.encode("utf-8")) / 1e6
     print(f"\ntokenizer, 4,096 tokens, {megabytes:.1f} MB of python-stdlib:")
     trained, seconds = _timed(lambda: Tokenizer.train([text], 4096))
     _, encoding = _timed(lambda: trained.encode(text))
     print(f"  mlstack     train {seconds:6.2f} s   encode {megabytes / encoding:6.2f} MB/s")
+    ours = {"train_s": seconds, "encode_mb_s": megabytes / encoding}
     if find_spec("tokenizers") is None:
         print("  tokenizers is not installed: nothing to compare with (see README, tests)")
-        return
+        return {"ours": ours}
     their_seconds, their_encoding = _their_tokenizer(text)
     print(
         f"  tokenizers  train {their_seconds:6.2f} s   "
@@ -157,6 +151,8 @@ def _print_tokenizer() -> None:
         f"  ours / theirs: train {their_seconds / seconds:.2f} x, "
         f"encode {their_encoding / encoding:.2f} x the speed"
     )
+    theirs = {"train_s": their_seconds, "encode_mb_s": megabytes / their_encoding}
+    return {"ours": ours, "tokenizers": theirs}
 
 
 def _their_tokenizer(text: str) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""`mlstack bench`: what the package takes on this machine, beside PyTorch and cuBLASLt."""
