@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -231,6 +231,10 @@ class Device:
     def replay(self, key: Hashable, body: Callable[[], None]) -> None:
         """Run `body`, which launches the same on the same arrays each time it is given this key."""
         body()
+
+    def strict(self, behind: int) -> AbstractContextManager[None]:
+        """Within the block the device helps to find mistakes; `behind` each array is memory."""
+        return nullcontext()
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers, and count uses from nothing again."""
