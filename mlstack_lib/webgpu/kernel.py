@@ -21,7 +21,7 @@ MEASURED = re.compile(r"\barrayLength\s*\(\s*&\s*(\w+)")
 class Kernel:
     """One kernel's text; it is compiled when first launched, packaged or tried before.
 
-    folds: whether it asks for its place with block_x. measured: the arrays whose length it asks for.
+    folds: whether it asks for its place with block_x. measured: arrays whose length it asks for.
     """
 
     def __init__(self, on: Adapter, file: Path, constants: dict):

@@ -1,9 +1,9 @@
 """Wrong WGSL kernels of the operations on single elements, of sums, and of what goes between steps."""
 
+from kernel_mutants_wgsl_rows import RACES_OF_SUM
+
 SUFFIX = ".wgsl"
 AFTER = "written after an array's last element"
-WRITTEN = "    scratch[thread] = value;\n    workgroupBarrier();\n    for (var reach = width / 2"
-STARTS = "workgroupBarrier();  // scratch may"
 
 MUTANTS = {
     "add": [
@@ -57,7 +57,11 @@ MUTANTS = {
         ("thread + 32 * i", "thread + ROWS * i", "result 0: error"),
         ("row * p.c + column", "column * p.n + row", "result 0: error"),
         ("min(begin + p.rows_of_part, p.n)", "begin + p.rows_of_part", "result 0: error nan"),
-        ("if (ACCUMULATE == 1) { sum += y[at]; }", "", "on top of out: result"),
+        (
+            "if (ACCUMULATE == 1) { sum += y[at]; }",
+            "",
+            "column_sum (97, 33) on top of out: result 0",
+        ),
         ("if (ACCUMULATE == 1) { sum += y[at]; }", "sum += y[at];", "result 0: error nan"),
         ("part * p.c + column", "column", "result 0: error"),
     ],
@@ -66,11 +70,7 @@ MUTANTS = {
         ("i += groups.x * BLOCK", "i += BLOCK", "result 0: error"),
         ("i += groups.x * BLOCK", "i += p.n", "result 0: error"),
         ("block_sum(sum, thread)", "row_sum(sum, thread)", "result 0: error"),
-        (STARTS, "// scratch may", "result 0: error"),
-        (WRITTEN, WRITTEN.replace("    workgroupBarrier();\n", ""), "result 0: error"),
-        ("scratch[thread + reach]; }\n        workgroupBarrier();\n    }\n    return scratch[thread /",
-         "scratch[thread + reach]; }\n    }\n    return scratch[thread /", "result 0: error"),
-        ("block_sum(sum, thread);\n    if (thread == 0)", "block_sum(sum, thread);\n    if (thread == 1)", ""),
+        *RACES_OF_SUM,
     ],
     "count_nonfinite": [
         ("i < p.n", "i <= p.n", "result 0: error"),
@@ -78,19 +78,24 @@ MUTANTS = {
         ("u) == 0x7f800000u", "u) > 0x7f800000u", "result 0: error"),
         ("block_sum(count, thread)", "row_sum(count, thread)", "result 0: error"),
         ("parts[group.x] = count", "parts[0] = count", "result 0: error nan"),
+        *RACES_OF_SUM,
     ],
     "clip_coefficient": [
-        ("sqrt(norm2[0])", "norm2[0]", "result 1: error"),
+        ("let norm = sqrt(norm2[0])", "let norm = norm2[0]", "result 1: error"),
         ("min(1.0,", "max(1.0,", "result 1: error"),
         ("p.max_norm / (norm +", "norm / (p.max_norm +", "result 1: error"),
         (">= 0x7f800000u", "> 0x7f800000u", "infinite"),
-        ("state[HALTED] = 1.0;", "", "not finite"),
+        ("state[HALTED] = 1.0;", "", "infinite"),
     ],
     "adamw": [
         ("i >= p.n ||", "i > p.n ||", AFTER),
         ("|| state[HALTED] != 0.0", "", "adamw: halted"),
         # the decay inside the moments: Adam with an L2 penalty
-        ("grads[i] * state[CLIP]", "grads[i] * state[CLIP] + p.weight_decay * params[i]", "result 1"),
+        (
+            "grads[i] * state[CLIP]",
+            "grads[i] * state[CLIP] + p.weight_decay * params[i]",
+            "result 1",
+        ),
         ("BIAS_CORRECTION2]) + p.eps", "BIAS_CORRECTION2] + p.eps)", "adamw: small gradients"),
         ("if (i < p.n_decay)", "", "result 1: error"),
         ("(g * g - v[i])", "(g - v[i])", "result 1: error"),
