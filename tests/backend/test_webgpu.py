@@ -11,7 +11,7 @@ from runs import end_of, losses, trained
 
 from mlstack_lib import kernels
 from mlstack_lib.backend import ELSEWHERE
-from mlstack_lib.conformance.running import Trial, check, trials_by_kernel
+from mlstack_lib.conformance.running import Trial, check
 from mlstack_lib.conformance.trying import try_out
 from mlstack_lib.conformance.uses import table, timed
 from mlstack_lib.course import doctor
@@ -19,13 +19,14 @@ from mlstack_lib.devices import device
 from mlstack_lib.devices.webgpu import Device
 from mlstack_lib.errors import BadInput, CouldNotFinish
 from mlstack_lib.webgpu import adapter, launches, trial
+from mlstack_lib.webgpu.kernel import Kernel
 from mlstack_lib.webgpu.wgsl import KernelError
 
 MISSING = device("webgpu").missing()
 FOLDING = sorted(
     file.stem
     for file in kernels.PACKAGED.glob("*.wgsl")
-    if "block_x(group" in file.read_text("utf-8")
+    if "block_x(group, groups)" in file.read_text(encoding="utf-8")
 )
 needs_adapter = pytest.mark.skipif(MISSING is not None, reason=f"device webgpu: {MISSING}")
 
@@ -132,16 +133,14 @@ def test_a_grid_beyond_65535_blocks_goes_on_in_z_and_is_refused_where_it_cannot(
 
 @pytest.mark.parametrize("name", FOLDING)
 def test_a_kernel_that_knows_its_place_in_x_alone_is_refused_where_x_goes_on_in_z(
-    dev, tmp_path, monkeypatch, name
+    dev, tmp_path, name
 ):
-    text = (kernels.PACKAGED / f"{name}.wgsl").read_text(encoding="utf-8")
-    text = text.replace("block_x(group, groups)", "group.x")
-    (tmp_path / f"{name}.wgsl").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(launches, "LARGEST_GRID", 0)
-    monkeypatch.setattr(trial, "run", lambda *_: None)
-    with kernels.folder_first(tmp_path), pytest.raises(CouldNotFinish) as caught:
-        check(dev, trials_by_kernel()[name][0])
-    assert "; block_x(group, groups) counts those that go on in z" in str(caught.value)
+    file, on = kernels.PACKAGED / f"{name}.wgsl", dev._kernels.adapter
+    assert launches.fold(Kernel(on, file, {}), (65_536,)) == (32_768, 1, 2)
+    text = file.read_text(encoding="utf-8").replace("block_x(group, groups)", "group.x")
+    (tmp_path / file.name).write_text(text, encoding="utf-8")
+    with pytest.raises(CouldNotFinish, match=r"; block_x\(group, groups\) counts those that go on"):
+        launches.fold(Kernel(on, tmp_path / file.name, {}), (65_536,))
 
 
 def test_strictly_a_write_beyond_an_array_reaches_what_lies_behind_it(dev):
