@@ -41,6 +41,18 @@ class Array:
         """Number of dimensions."""
         return len(self.shape)
 
+    @property
+    def sent(self) -> np.ndarray | None:
+        """The elements, if they are whole numbers that the host sent: what it still knows of them.
+
+        None if the device made them. Do not write to it.
+        """
+        data = getattr(self.buffer, "sent", None)
+        if data is None or self.dtype.kind not in "iu":
+            return None
+        end = self.offset + self.size * self.dtype.itemsize
+        return data[self.offset : end].view(self.dtype).reshape(self.shape)
+
     def reshape(self, *shape: int) -> "Array":
         """The same elements under another shape; one -1 is worked out. Raises ValueError."""
         shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape

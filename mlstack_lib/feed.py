@@ -6,6 +6,7 @@ import numpy as np
 
 from .array import SCHEDULED, Slot
 from .backend import backend
+from .ops import IGNORE_INDEX, check_range
 from .optim import view
 from .parallel import DataParallel
 
@@ -15,11 +16,14 @@ class Feed:
 
     tables: idx and targets (micro-batches, B, T) and order (micro-batches, B*T), i32; schedule
     (updates, SCHEDULED) f32. What comes back: losses (micro-batches) and norms (updates), f32.
+    vocab_size: how many tokens there are.
     """
 
-    def __init__(self, device, updates: int, accumulate: int, batch: int, context: int):
+    def __init__(
+        self, device, updates: int, accumulate: int, batch: int, context: int, vocab_size: int
+    ):
         self.device, self.updates, self.accumulate = device, updates, accumulate
-        self.batch, self.context = batch, context
+        self.batch, self.context, self.vocab_size = batch, context, vocab_size
 
     @cached_property
     def arrays(self) -> list:
@@ -31,7 +35,12 @@ class Feed:
         return [tables, *(upload(np.zeros(shape, np.float32)) for shape in shapes)]
 
     def load(self, batches: tuple[np.ndarray, ...], schedule: np.ndarray) -> None:
-        """Send what fewer or as many updates read, and zeros for what they write."""
+        """Send what fewer or as many updates read, and zeros for what they write.
+
+        Raises IndexError for tokens that are none: what a step takes from a table nobody checks.
+        """
+        check_range("idx", batches[0], self.vocab_size)
+        check_range("targets", batches[1], self.vocab_size, IGNORE_INDEX)
         tables, *others = self.arrays
         for array, rows in zip([*tables, *others], [*batches, schedule, [], []], strict=True):
             values = np.zeros(array.shape, array.dtype)

@@ -1,7 +1,10 @@
 """Every differentiable operation, as value and vjp; those of the GPT run on every device."""
 
+from math import prod
+
 import numpy as np
 
+from .array import Array
 from .array_ops import (  # noqa: F401  (the names a user of `ops` expects here)
     add,
     concatenate,
@@ -40,11 +43,15 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _check_range(name: str, idx, size: int, ignore: int | None = None) -> None:
-    """Raise unless the whole numbers idx are in 0..size-1; only looked at on cpu."""
+def check_range(name: str, idx, size: int, ignore: int | None = None) -> None:
+    """Raise unless the whole numbers idx are in 0..size-1, as far as the host knows them.
+
+    Those on a device it knows if it sent them: IndexError. No device is asked.
+    """
     if np.dtype(idx.dtype).kind not in "iu":
         raise TypeError(f"{name}: expected whole numbers, got {idx.dtype}")
-    if isinstance(idx, np.ndarray) and idx.size:
+    idx = idx.sent if isinstance(idx, Array) else idx
+    if idx is not None and idx.size:
         low, high = int(idx.min()), int(idx.max())
         if ignore is not None and (low < 0 or high >= size):
             kept = idx[idx != ignore]
@@ -143,7 +150,9 @@ def embedding(idx, weight, positions=None, order=None):
 
     idx: whole numbers, (B, T) if there are positions. order: what sorts idx, if known already.
     """
-    _check_range("embedding", idx, weight.shape[0])
+    check_range("embedding", idx, weight.shape[0])
+    if order is not None:
+        check_range("embedding: order", order, prod(idx.shape))
     k, flat = backend(weight), idx.reshape(-1)
 
     def vjp(dy, out, accumulate):
@@ -259,7 +268,7 @@ def cross_entropy(logits, targets, ignore_index: int = IGNORE_INDEX, overwrite: 
         f"cross_entropy: logits are {logits.shape}, targets {tuple(targets.shape)}; "
         "need (..., V) and (...), V at least 1",
     )
-    _check_range("cross_entropy", targets, logits.shape[-1], ignore_index)
+    check_range("cross_entropy", targets, logits.shape[-1], ignore_index)
     logits, targets = reshape(logits, -1, logits.shape[-1]), targets.reshape(-1)
     if is_recording() and logits.requires_grad:
         return _cross_entropy_with_gradient(logits, targets, ignore_index, overwrite)

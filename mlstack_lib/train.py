@@ -89,7 +89,8 @@ class Trainer:
         self.device.forget_steps()
         order = np.random.default_rng([c.seed, 1])
         self.sampler = BatchSampler(tokens, c.batch, c.context, order)
-        self.feed = Feed(self.device, READ_EVERY, c.accumulate, c.batch, c.context)
+        vocabulary = self.model.config.vocab_size
+        self.feed = Feed(self.device, READ_EVERY, c.accumulate, c.batch, c.context, vocabulary)
         self.step = 0
         self.stopping = False
 

@@ -28,11 +28,12 @@ from .arguments import (
     sum_term_by_term,
 )
 
-ROWS = ((1, 1), (1, 97), (2, 31), (31, 2), (32, 33), (33, 32), (97, 1), (97, 33))  # N, C
+ROWS = ((1, 1), (1, 97), (2, 31), (2, 389), (31, 2), (32, 33), (33, 32), (97, 1), (97, 33))  # N, C
 PRODUCTS = (  # M, K, N; the last in rows of whole vectors
     *((1, 1, 1), (2, 31, 33), (31, 97, 2), (32, 1, 97), (33, 32, 31), (97, 33, 32)),
     (36, 68, 132),
 )
+TILES = ((65, 18, 6273),)
 TOKENS = ((1, 1, 1, 1), (2, 31, 97, 33), (3, 2, 5, 97), (1, 32, 1009, 2), (2, 33, 31, 1))  # BTVC
 LOGITS = ((1, 1), (1, 97), (2, 31), (31, 2), (301, 3), (33, 1009), (97, 101))  # N, V
 FOURS = ((1, 4), (5, 132), (2, 2052))  # N, V: rows that begin at multiples of 16 bytes
@@ -71,7 +72,8 @@ class Case:
     make(random, *size) gives its arguments by name; `writes` names those that it overwrites.
     gradients(arguments) gives the shapes of what it writes into `out`, for a function that takes
     `out` and `accumulate`. plain: a sequential version, if the reference sums in a better order.
-    terms: the argument that is as large as the terms that cancel in a small result.
+    terms: the argument that is as large as the terms that cancel in a small result. finite: whether
+    all that the reference gives is; if not, others must give NaN and infinity where it does.
     """
 
     sizes: tuple[tuple[int, ...], ...]
@@ -80,6 +82,7 @@ class Case:
     gradients: Callable[[dict], list[tuple[int, ...]]] | None = None
     plain: Callable | None = None
     terms: str | None = None
+    finite: bool = True
 
 
 def of_weight(args):
@@ -115,6 +118,12 @@ CASES = {
         lambda r, m, k, n: {"a": r(k, m), "b": r(k, n)},
         plain=product_term_by_term,
     ),
+    # so many tiles that kernels take large ones
+    "matmul: many tiles": Case(TILES, lambda r, m, k, n: {"a": r(m, k), "b": r(k, n)}),
+    "matmul_nt: many tiles": Case(TILES, lambda r, m, k, n: {"a": r(m, k), "b": r(n, k)}),
+    "matmul_tn: many tiles": Case(TILES, lambda r, m, k, n: {"a": r(k, m), "b": r(k, n)}),
+    "linear_forward: many tiles": Case(TILES, linear),
+    "linear_forward: gelu, many tiles": Case(TILES, lambda r, *s: linear(r, *s, activation="gelu")),
     "linear_forward": Case(PRODUCTS, linear),
     "linear_forward: gelu": Case(PRODUCTS, lambda r, *s: linear(r, *s, activation="gelu")),
     "linear_forward: no bias": Case(PRODUCTS, lambda r, *s: linear(r, *s, bias=False)),
@@ -184,6 +193,12 @@ CASES = {
         ONCE,
         lambda r: {"norm2": np.asarray(r() ** 2 + 4), "state": r.state(HALTED=0), "max_norm": 1.0},
         ("state",),
+    ),
+    "clip_coefficient: infinite": Case(
+        ONCE,
+        lambda r: {"norm2": np.asarray(np.inf), "state": r.state(HALTED=0), "max_norm": 1.0},
+        ("state",),
+        finite=False,
     ),
     "adamw": Case(FLAT, adamw, ("params", "m", "v")),
     "adamw: all decay": Case(FLAT, lambda r, n: adamw(r, n, 1.0), ("params", "m", "v")),

@@ -3,7 +3,7 @@
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -21,12 +21,16 @@ MOST_MARKS = 4096  # kept before their times are read
 
 
 class Buffer:
-    """Memory of a device, as its library has it; back in its pool once nothing refers to it."""
+    """Memory of a device, as its library has it; back in its pool once nothing refers to it.
 
-    __slots__ = ("memory", "__weakref__")
+    sent: of whole numbers that were uploaded a copy of the bytes, so that tokens can be checked
+    without asking the device. No kernel writes to such arrays.
+    """
+
+    __slots__ = ("memory", "sent", "__weakref__")
 
     def __init__(self, memory: Any):
-        self.memory = memory
+        self.memory, self.sent = memory, None
 
 
 @dataclass
@@ -218,6 +222,8 @@ class Device:
     def upload(self, array: np.ndarray) -> Array:
         """A copy of `array` on the device."""
         uploaded = self._kernels.array(array.shape, array.dtype, own=True)
+        if array.dtype.kind in "iu":
+            uploaded.buffer.sent = np.zeros(array.nbytes, np.uint8)
         self.write(uploaded, array)
         return uploaded
 
@@ -227,7 +233,10 @@ class Device:
             raise ValueError(f"write: the array is {array.shape}, the values {np.shape(values)}")
         self.transfers += 1
         if array.size:
-            self._copy_in(array, np.ascontiguousarray(values, array.dtype))
+            host = np.ascontiguousarray(values, array.dtype)
+            if (sent := array.sent) is not None:
+                sent[...] = host.reshape(array.shape)
+            self._copy_in(array, host)
 
     def download(self, array: Array) -> np.ndarray:
         """A copy of `array` for the host."""
@@ -244,6 +253,10 @@ class Device:
     def replay(self, key: Hashable, body: Callable[[], None]) -> None:
         """Run `body`, which launches the same on the same arrays each time it is given this key."""
         body()
+
+    def strict(self, behind: int) -> AbstractContextManager[None]:
+        """Within the block the device helps to find mistakes; `behind` each array is memory."""
+        return nullcontext()
 
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers, and count uses from nothing again."""

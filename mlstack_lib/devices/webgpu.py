@@ -66,6 +66,19 @@ class Device(raw_kernels.Device):
         launched = self._kernels.replay(key, body)  # a body that runs counts its launches itself
         self.launches += launched.total()
 
+    @contextmanager
+    def strict(self, behind: int) -> Iterator[None]:
+        """Within the block more mistakes of a kernel show than an adapter shows by itself.
+
+        WebGPU drops or moves a write beyond what is bound: here `behind` bytes more are bound of
+        each array, unless the kernel asks for its length. And grids go on in z from 4 blocks on.
+        """
+        longest, self._kernels.longest, self._kernels.behind = self._kernels.longest, 3, behind
+        try:
+            yield
+        finally:
+            self._kernels.longest, self._kernels.behind = longest, 0
+
     def forget_steps(self) -> None:
         """Drop all recordings and their buffers, and count uses from nothing again."""
         self._kernels.tapes.clear()

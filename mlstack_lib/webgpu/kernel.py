@@ -1,5 +1,6 @@
 """One WGSL kernel, ready to be launched: its text, what it binds, its pipeline."""
 
+import re
 import struct
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,15 @@ from .adapter import STORAGE_BUFFERS, WORKGROUP_MEMORY, Adapter
 from .wgsl import KernelError
 
 FORMATS = {"u32": "I", "i32": "i", "f32": "f"}
+FOLDS = re.compile(r"\bblock_x\s*\(")  # of common.wgsl: a block's place where x goes on in z
+MEASURED = re.compile(r"\barrayLength\s*\(\s*&\s*(\w+)")
 
 
 class Kernel:
-    """One kernel's text; it is compiled when first launched, packaged or tried before."""
+    """One kernel's text; it is compiled when first launched, packaged or tried before.
+
+    folds: whether it asks for its place with block_x. measured: arrays whose length it asks for.
+    """
 
     def __init__(self, on: Adapter, file: Path, constants: dict):
         name = file.stem
@@ -25,6 +31,8 @@ class Kernel:
         self.packaged = file.parent == kernels.PACKAGED
         self.text = kernels.assemble_text(source, file.name, constants)
         self.lines = source.count("\n") + 1
+        self.folds = bool(FOLDS.search(wgsl.without_comments(source)))
+        self.measured = set(MEASURED.findall(wgsl.without_comments(self.text)))
         self.signature = wgsl.parse(source, file.name)
         if self.signature.entry != name:
             raise KernelError(

@@ -33,14 +33,20 @@ class Memory:
             self.groups.pop(key, None)
 
 
-def fold(name: str, grid) -> tuple[int, int, int]:
-    """The grid as WebGPU takes it: what x has beyond 65,535 goes on in z, see common.wgsl."""
+def fold(kernel: Kernel, grid, longest: int = LARGEST_GRID) -> tuple[int, int, int]:
+    """The grid as WebGPU takes it: what x has beyond `longest` goes on in z, see common.wgsl.
+
+    Raises CouldNotFinish for a longer one of a kernel that does not ask block_x for its place.
+    """
     x, y, z = (*grid, 1, 1)[:3]
-    if x > LARGEST_GRID and z == 1:
-        z = -(-x // LARGEST_GRID)
+    if x > longest and z == 1 and kernel.folds:
+        z = -(-x // longest)
         x = -(-x // z)
     if max(x, y, z) > LARGEST_GRID:
-        raise CouldNotFinish(f"{name}: a grid of {grid}; WebGPU takes {LARGEST_GRID:,} a side")
+        hint = "" if kernel.folds else "; block_x(group, groups) counts those that go on in z"
+        raise CouldNotFinish(
+            f"{kernel.name}: a grid of {grid}; WebGPU takes {LARGEST_GRID:,} a side{hint}"
+        )
     return x, y, z
 
 
@@ -60,6 +66,7 @@ class Kernels(raw_kernels.RawKernels):
         self._copies: dict = {}  # memory for arrays that may not be bound where they are
         self._tape: list | None = None  # what is asked of the queue while a replay is recorded
         self.tapes: dict = {}
+        self.longest, self.behind = LARGEST_GRID, 0  # see devices.webgpu.Device.strict
         self._era = 0  # how often the uniform buffer was begun anew: a tape knows places in it
 
     def _allocate(self, nbytes: int) -> Memory:
@@ -83,7 +90,7 @@ class Kernels(raw_kernels.RawKernels):
         arrays = [arg for arg in args if isinstance(arg, Array)]
         kernel.check(arrays, block)
         scalars = kernel.scalars([arg for arg in args if not isinstance(arg, Array)])
-        groups = fold(name, grid)
+        groups = fold(kernel, grid, self.longest)
         if not kernel.packaged:
             sizes = [max(4 * array.size, 4) for array in arrays]
             trial.run(kernel, sizes, scalars, groups)
@@ -124,6 +131,8 @@ class Kernels(raw_kernels.RawKernels):
                 if array.size and access == "read_write":
                     back.append((array, copy))
                 memory, offset = copy, 0
+            elif array.size and kernel.signature.arrays[i][0] not in kernel.measured:
+                nbytes += min(self.behind, memory.nbytes - offset - nbytes)
             bound.append((memory, offset, nbytes))
         return bound, back
 

@@ -126,7 +126,7 @@ def test_reference_keeps_the_dtype_and_its_arguments(label, size, dtype):
     assert all(isinstance(x, np.ndarray | np.generic) for x in arrays)
     floats = [x for x in arrays if x.dtype.kind == "f"]
     assert {x.dtype for x in floats} <= {np.dtype(dtype)}
-    assert all(np.isfinite(x).all() for x in floats)
+    assert not case.finite or all(np.isfinite(x).all() for x in floats)
     check_unchanged(case, cast(arguments, dtype), given)
 
 

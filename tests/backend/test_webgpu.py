@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +20,15 @@ from mlstack_lib.devices import device
 from mlstack_lib.devices.webgpu import Device
 from mlstack_lib.errors import BadInput, CouldNotFinish
 from mlstack_lib.webgpu import adapter, launches, timestamps, trial
+from mlstack_lib.webgpu.kernel import Kernel
 from mlstack_lib.webgpu.wgsl import KernelError
 
 MISSING = device("webgpu").missing()
+FOLDING = sorted(
+    file.stem
+    for file in kernels.PACKAGED.glob("*.wgsl")
+    if "block_x(group, groups)" in file.read_text(encoding="utf-8")
+)
 needs_adapter = pytest.mark.skipif(MISSING is not None, reason=f"device webgpu: {MISSING}")
 
 
@@ -116,12 +123,44 @@ def test_a_full_memory_is_told_with_the_size_that_did_not_fit(dev, monkeypatch):
 
 
 def test_a_grid_beyond_65535_blocks_goes_on_in_z_and_is_refused_where_it_cannot():
-    assert launches.fold("x", (65_535,)) == (65_535, 1, 1)
-    assert launches.fold("x", (65_536,)) == (32_768, 1, 2)
-    assert launches.fold("x", (131_071, 7)) == (43_691, 7, 3)
+    kernel = SimpleNamespace(name="x", folds=True)
+    assert launches.fold(kernel, (65_535,)) == (65_535, 1, 1)
+    assert launches.fold(kernel, (65_536,)) == (32_768, 1, 2)
+    assert launches.fold(kernel, (131_071, 7)) == (43_691, 7, 3)
     for grid in ((1, 65_536), (65_536, 1, 2)):
-        with pytest.raises(CouldNotFinish, match="WebGPU takes 65,535 a side"):
-            launches.fold("x", grid)
+        with pytest.raises(CouldNotFinish, match="WebGPU takes 65,535 a side$"):
+            launches.fold(kernel, grid)
+
+
+@pytest.mark.parametrize("name", FOLDING)
+def test_a_kernel_that_knows_its_place_in_x_alone_is_refused_where_x_goes_on_in_z(
+    dev, tmp_path, name
+):
+    file, on = kernels.PACKAGED / f"{name}.wgsl", dev._kernels.adapter
+    assert launches.fold(Kernel(on, file, {}), (65_536,)) == (32_768, 1, 2)
+    text = file.read_text(encoding="utf-8").replace("block_x(group, groups)", "group.x")
+    (tmp_path / file.name).write_text(text, encoding="utf-8")
+    with pytest.raises(CouldNotFinish, match=r"; block_x\(group, groups\) counts those that go on"):
+        launches.fold(Kernel(on, tmp_path / file.name, {}), (65_536,))
+
+
+def test_strictly_a_write_beyond_an_array_reaches_what_lies_behind_it(dev):
+    x = dev.upload(numbers(100))
+    args = [x.view(0, (7,)), 9, np.float32(-1)]  # an array of 7 numbers, said to have 9
+    dev.launch("fill", (1,), (256,), args, BLOCK=256)
+    assert dev.download(x)[6:10].tolist() == [-1, 8, 9, 10]
+    with dev.strict(256):
+        dev.launch("fill", (1,), (256,), args, BLOCK=256)
+    assert dev.download(x)[6:10].tolist() == [-1, -1, -1, 10]
+
+
+def test_strictly_a_grid_goes_on_in_z_from_four_blocks_on(dev, monkeypatch):
+    grids, real, x = [], dev._kernels._dispatch, dev.upload(numbers(1100))
+    monkeypatch.setattr(dev._kernels, "_dispatch", lambda *a: (grids.append(a[-1]), real(*a)))
+    with dev.strict(0):
+        k("fill")(x, 2)
+    k("fill")(x, 2)
+    assert grids == [(3, 1, 2), (5, 1, 1)]
 
 
 def test_a_kernel_of_more_than_65535_blocks_writes_every_element_and_no_other(dev):

@@ -68,6 +68,7 @@ MUTANTS = {
         ("sqrtf(norm2[0])", "norm2[0]", "result 1: error"),
         ("fminf", "fmaxf", "result 1: error"),
         ("1.0f, max_norm / (norm", "1.0f, norm / (max_norm", "result 1: error"),
+        ("state[HALTED] = 1.0f;", ";", "infinite"),
     ],
     "adamw": [
         ("i < quads", "i <= quads", BEYOND),

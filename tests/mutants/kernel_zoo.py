@@ -5,6 +5,8 @@ replace, what stands there instead, part of the message). A text is looked for i
 with its includes in their place, and must be there exactly once.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +14,9 @@ from pathlib import Path
 from mlstack_lib import kernels
 from mlstack_lib.conformance.comparing import Mismatch
 from mlstack_lib.conformance.running import Trial, check, trials_by_kernel
+from mlstack_lib.devices import device
 from mlstack_lib.sim import KernelError, LaunchError
+from mlstack_lib.webgpu import trial
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class KernelMutant:
     def __str__(self):
         find, replace = (" ".join(text.split()) for text in (self.find, self.replace))
         return f"{self.kernel}{self.suffix}: {find} -> {replace or 'nothing'}"
+
+    @property
+    def lacks_barrier(self) -> bool:
+        """Whether it is a WGSL kernel that was robbed of a barrier."""
+        return "workgroupBarrier" in self.find and "workgroupBarrier" not in self.replace
 
     def text(self) -> str:
         """The wrong kernel's text. Raises LookupError if the text to replace is not there once."""
@@ -68,16 +77,36 @@ def cost(trial: Trial) -> int:
     return size
 
 
-def message_about(mutant: KernelMutant, dev, folder: Path) -> str:
-    """What the first trial says that the mutant does not pass; the smallest come first.
+@contextmanager
+def written(file: Path, text: str) -> Iterator[None]:
+    """Within the block the file is there."""
+    file.write_text(text, encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink()
 
-    "" if it passes all of them. folder: an empty one, for the mutant's file.
+
+def in_this_process() -> None:
+    """From now on WGSL is not tried in another process first: this one may come down with it."""
+    trial.run = lambda *_: None
+
+
+def message_about(mutant: KernelMutant, device_name: str, folder: Path) -> str:
+    """What the first trial says that the mutant does not pass.
+
+    First come those that its message names, and of all the smallest. "" if it passes all of them.
+    folder: for the mutant's file; the same for many of them, or what they share is compiled anew.
     """
-    (folder / f"{mutant.kernel}{mutant.suffix}").write_text(mutant.text(), encoding="utf-8")
-    with kernels.folder_first(folder):
-        for trial in sorted(trials_by_kernel()[mutant.kernel], key=cost):
+
+    def order(trial):
+        return str(trial) not in mutant.says, trial.label not in mutant.says, cost(trial)
+
+    file = folder / f"{mutant.kernel}{mutant.suffix}"
+    with kernels.folder_first(folder), written(file, mutant.text()):
+        for trial in sorted(trials_by_kernel()[mutant.kernel], key=order):
             try:
-                check(dev, trial)
+                check(device(device_name), trial)
             except (Mismatch, KernelError, LaunchError) as error:
                 return f"{trial}: {error}"
     return ""
