@@ -38,9 +38,7 @@ class Updates:
         optimizer = AdamW(model, betas=(recipe.beta1, recipe.beta2), max_norm=recipe.max_norm)
         self.parallel, self.device = DataParallel(model, optimizer), optimizer.device
         self.device.forget_steps()
-        self.feed = Feed(
-            self.device, READ_EVERY, 1, recipe.batch, recipe.context, shape.vocab_size
-        )
+        self.feed = Feed(self.device, READ_EVERY, 1, recipe.batch, recipe.context, shape.vocab_size)
         idx, targets = batches(recipe, READ_EVERY).swapaxes(0, 1)
         order = np.argsort(idx.reshape(len(idx), -1), axis=1, kind="stable").astype(np.int32)
         rates = map(recipe.rates(), range(1, READ_EVERY + 1))
