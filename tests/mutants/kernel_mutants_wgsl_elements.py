@@ -88,8 +88,9 @@ MUTANTS = {
         ("state[HALTED] = 1.0;", "", "infinite"),
     ],
     "adamw": [
-        ("i >= p.n ||", "i > p.n ||", AFTER),
-        ("|| state[HALTED] != 0.0", "", "adamw: halted"),
+        ("i < p.n;", "i <= p.n;", AFTER),
+        ("if (state[HALTED] != 0.0) { return; }", "", "adamw: halted"),
+        ("groups.x * groups.z * BLOCK", "groups.x * BLOCK", "result 1: error"),
         # the decay inside the moments: Adam with an L2 penalty
         (
             "grads[i] * state[CLIP]",
