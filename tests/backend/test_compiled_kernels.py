@@ -37,7 +37,7 @@ SPILLS = {
     ("attention_backward_q", ("D", 32)): 76,
     ("attention_backward_q", ("D", 64)): 40,
     ("attention_forward", ("D", 128)): 108,
-    ("cross_entropy_with_gradient", ("PER_THREAD", 50)): 160,
+    ("cross_entropy_with_gradient", ("PER_THREAD", 50)): 16,
     ("matmul", ("TRANS_A", 1)): 20,
 }
 NAMES = sorted(
