@@ -224,8 +224,7 @@ def show_split(chapter: int, name: str, most: int = 10) -> None:
     for row in shown:
         share = 100 * row["us"] / total
         print(f"{row['name']:{width}} {row['launches']:8,} {row['us']:10,.1f} {share:6.1f} %")
-    print(f"all kernels {total:,.0f} us; the step {step['eager_us']:,.0f} us launched one by one, "
-          f"{step['graph_us']:,.0f} us as a CUDA graph")  # fmt: skip
+    print(f"all kernels {total:,.0f} us; the step {step['graph_us']:,.0f} us as a CUDA graph")
     print(_made_by(whole))
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from ...bench import ours
 from ...gpt import GPTConfig
 from ..kernel_files import solution
 from ..ladders import Ladder, Rung, as_graph
 from .chapter_11 import row_constants, tensor_sizes
 from .ladder_11_update import Update
-from .split_11 import split
 
 BLOCK, LAUNCHES, IGNORE = 256, 1000, -1
 SIZES = {
@@ -31,9 +31,16 @@ def ladders(cupy, torch) -> list[Ladder]:
     return found
 
 
-def splits() -> dict:
-    """Where the time of a training step of `12m` goes, batch 64."""
-    return {"step": split("cuda", MODELS["12m"], batch=64)}
+def splits(on: str = "cuda", name: str = "12m", batch: int = 64) -> dict:
+    """Where the time of a training step goes, as `mlstack bench --only kernels` measures it."""
+    found = ours.kernels(on, name, batch)
+    kernels = [
+        {"name": row["name"], "launches": round(row["launches"]),
+         "us": round(row["seconds"] * 1e6, 2)} for row in found["rows"]
+    ]  # fmt: skip
+    problem = f"a training step of {name}, batch {batch}"
+    graph_us = round(found["step_seconds"] * 1e6, 1)
+    return {"step": {"problem": problem, "kernels": kernels, "graph_us": graph_us}}
 
 
 def _error(cupy, got, want: np.ndarray) -> float:
