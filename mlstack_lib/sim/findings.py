@@ -142,7 +142,9 @@ class Reader:
                 first, second = sorted((other, found), key=lambda f: (f.in_one_warp, f.sequence))
                 merged[key] = first
                 first.count += second.count
-        return sorted(merged.values(), key=lambda f: (_weight(f.kind), f.sequence, f.line))
+        found = [f for key, f in merged.items() if not _said_of_blocks(key, merged)]
+        kinds = {f.kind for f in found}
+        return sorted(found, key=lambda f: (_weight(f.kind, kinds), f.sequence, f.line))
 
     def place(self, site: int) -> Place:
         """The learner's place of a site."""
@@ -252,9 +254,19 @@ FATAL = {
 }  # fmt: skip
 
 
-def _weight(kind: str) -> int:
-    """Causes before what follows from them: a missing barrier lets a read come before its write."""
-    return ("race" not in kind) + (kind in FOLLOWING) + 2 * (kind in WARNINGS)
+def _weight(kind: str, kinds: set[str]) -> int:
+    """Causes before what follows from them: a missing barrier lets a read come before its write.
+
+    A thread that left early writes nothing that others wait for, so that a note may be a cause.
+    """
+    if kind in WARNINGS:
+        return -1 if kinds & {"race", *FOLLOWING} else 3
+    return ("race" not in kind) + (kind in FOLLOWING)
+
+
+def _said_of_blocks(key: tuple, merged: dict) -> bool:
+    """Whether a race in a block is also one between blocks: one message is enough."""
+    return key[0] == "race in a block" and ("global race", *key[1:]) in merged
 
 
 def index_of(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
