@@ -160,6 +160,18 @@ WRONG = [  # what is replaced in saxpy by what, what the caret stands under, wha
     ("int i", "__shared__ float s[n]; int i", "", ["must be known", "extern __shared__ float s[];"]),
     ("int i", "cudaMalloc(&x, 4); int i", "cudaMalloc", ["Python allocates"]),
     ("int i", "float m = INFINITY; int i", "INFINITY", ["no <math.h>"]),
+    ("x[i];", "x[i][0];", "", ["a pointer takes one index", "`x[row * columns + column]`"]),
+    ("if (i < n)", "if i < n:", "", ["into parentheses, and no colon", "`if (i < n)`"]),
+    ("int i", "for j in range(n): int i", "", ["into parentheses", "for (unsigned i = 0;"]),
+    ("a * x[i]", "a * __shfl_down_sync(x[i], 4)", "", ["the mask of the lanes", "comes first"]),
+    ("int i", "const float4* x4 = x; int i", "", ["= reinterpret_cast<const float4*>(x);`"]),
+    ("int i", "float4 v = x[0]; int i", "", ["a float4 is four floats", "one by one"]),
+    ("int i", "float s = 0; s += *(const float4*)x; int i", "", ["v.x, v.y, v.z and v.w"]),
+    ("int i", "float4 v; v += *(const float4*)x; int i", "", ["a float4 is four floats"]),
+    ("int i", "float s = *(const float4*)x; int i", "", ["a float4 is four floats"]),
+    ("int i", "auto v = reinterpret_cast<float4*>(x); int i", "", ["what is `const` stays so"]),
+    ("int i", "int j = BLOCK; int i", "BLOCK", ["a constant that the launch gives", "-D BLOCK=128"]),
+    ("int i", "__shared__ tile[4][5]; int i", None, ["line 2: the type is missing", "float tile"]),
 ]  # fmt: skip
 
 
