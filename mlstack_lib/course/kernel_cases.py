@@ -78,9 +78,8 @@ class KernelCase(Case):
         results = [a for arg, a in zip(args, launched, strict=True) if hasattr(arg, "array")]
         if cuda.on_gpu:
             self._compare_with_gpu(kernel, grid, block, args, shared_mem, constants, results)
-        self.note = "\n".join(text("", finding) for finding in compiled.report).replace(
-            ": note: ", ""
-        )
+        notes = [text(kernel.name, finding) for finding in compiled.report]
+        self.note = notes[0].removeprefix(f"{kernel.name}: note: ") if notes else ""
         return results
 
     def equal(self, got, want, name: str = "result", tolerance: float = 1e-9) -> None:

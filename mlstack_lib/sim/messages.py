@@ -16,10 +16,17 @@ SHOWN = 3  # findings in full; what comes after them mostly has the same cause
 
 
 def report(kernel: str, findings: list[Finding]) -> str:
-    """The messages of a launch: the first ones whole, a line for each of the others."""
-    parts = [text(kernel, finding) for finding in findings[:SHOWN]]
+    """The messages of a launch: the first ones whole, a line for each of the others.
+
+    Who left before one barrier is missing at the next: of such notes one is shown.
+    """
+    notes = [i for i, finding in enumerate(findings) if finding.is_warning]
+    whole = [f for i, f in enumerate(findings) if i not in notes[1:]][:SHOWN]
+    parts = [text(kernel, finding) for finding in whole]
     others = [
-        f"{kernel}: also {TITLES[f.kind]}, {f.at.file} line {f.at.line}" for f in findings[SHOWN:]
+        f"{kernel}: also {TITLES[f.kind]}, {f.at.file} line {f.at.line}"
+        for f in findings
+        if not any(f is shown for shown in whole)
     ]
     return "\n\n".join([*parts, "\n".join(others)] if others else parts)
 

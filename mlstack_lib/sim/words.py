@@ -87,9 +87,10 @@ HINTS = {
         "barrier ends when all threads of the block have come to the same one"
     ),
     "left before barrier": (
-        "an early `return`, or a loop whose number of rounds differs among the threads. Put the "
-        "work under `if (i < n)` instead, and let all threads come to every barrier. GPUs since "
-        "2017 do not count the threads that have left, but CUDA's guide does not promise it"
+        "an early `return`, an `if` around the barrier, or a loop whose number of rounds differs "
+        "among the threads. Put only the work under an `if`, and let all threads come to every "
+        "barrier. GPUs since 2017 do not count the threads that have left, but CUDA's guide does "
+        "not promise it"
     ),
     "deadlock": (
         "an `if` around one of them that some threads do not enter. A barrier waits for all "
