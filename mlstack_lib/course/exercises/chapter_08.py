@@ -14,9 +14,15 @@ from ..judging import exercise, judge
 from ..kernel_cases import InOut, KernelCase, Output
 from ..kernel_files import KernelFile, solution
 from ..source import cut
+from .profiles_08 import (
+    REQUESTS,
+    require_coalesced,
+    require_few_requests,
+    require_full_warps,
+    require_no_conflicts,
+)  # fmt: skip
 
 BLOCK = 128
-REQUESTS = 29  # to shared memory in a block of the tree: 4 fill, 8 times 3 add, 1 reads the sum
 CLINIC = "8.9 clinic"
 
 
@@ -57,47 +63,9 @@ def _of(n: int, grid: int, block: int) -> str:
     return f"n = {n}, {grid} block{'s' * (grid > 1)} of {block} threads"
 
 
-# ---- what the profile must show ----
-
-
 def _profile(kernel: KernelFile, **constants):
     """Of the last launch in the simulator."""
     return kernel.compiled(sim, **constants).profile()
-
-
-def _require_coalesced(case: KernelCase, profile) -> None:
-    """No access to global memory moves more sectors than its bytes need."""
-    for row in profile.rows:
-        enough = -(-row.ideal // row.requests)
-        case.require(
-            row.space != "global" or row.moved <= row.ideal,
-            f"right, but line {row.place.line} ({row.op} {row.size} B) moves {row.worst} sectors "
-            f"for a request of a warp, where {enough} are enough",
-        )
-
-
-def _require_full_warps(case: KernelCase, profile) -> None:
-    """On average most lanes take part in a load: the work is shared out."""
-    for row in profile.rows:
-        case.require(
-            row.op != "load" or row.space != "global" or row.lanes > 16,
-            f"right, but in line {row.place.line} only {row.lanes:.0f} of 32 lanes load at a time",
-        )
-
-
-def _require_few_requests(case: KernelCase, profile) -> None:
-    """The tree of halves in shared memory, and nothing else."""
-    came = sum(row.requests for row in profile.rows if row.space == "shared") // profile.blocks
-    what = f"right, but {came} requests to shared memory in a block, {REQUESTS} are enough"
-    case.require(came <= REQUESTS, what)
-
-
-def _require_no_conflicts(case: KernelCase, profile) -> None:
-    for row in profile.rows:
-        case.require(
-            row.space != "shared" or row.worst == 1,
-            f"right, but line {row.place.line} ({row.op}) has a bank conflict of {row.worst} ways",
-        )
 
 
 # ---- map, two dimensions, grid-stride ----
@@ -131,7 +99,7 @@ def check_add_bias(mine):
         (y,) = case.launch(mine, grid, block, x, bias, Output(x.shape), np.uint32(rows),
                            np.uint32(columns))  # fmt: skip
         case.equal(y, x + bias, "y")
-    _require_coalesced(case, _profile(mine))
+    require_coalesced(case, _profile(mine))
     return f"{len(cases)} shapes, 4 sectors for a request"
 
 
@@ -144,8 +112,8 @@ def check_axpy(mine):
         case = KernelCase(_of(n, blocks, block), look)
         (got,) = case.launch(mine, (blocks,), (block,), np.float32(3), x, InOut(y), np.uint32(n))
         case.equal(got, y + 3 * x, "y")
-        _require_coalesced(case, _profile(mine))
-    _require_full_warps(case, _profile(mine))
+        require_coalesced(case, _profile(mine))
+    require_full_warps(case, _profile(mine))
     return f"{len(cases)} pairs of n and grid"
 
 
@@ -173,9 +141,9 @@ def check_transpose(mine):
                            np.uint32(columns))  # fmt: skip
         case.equal(y, x.T.copy(), "y")
     case.look = "threadIdx.x must run along rows of x when you read, along rows of y when you write"
-    _require_coalesced(case, _profile(mine))
+    require_coalesced(case, _profile(mine))
     case.look = "how far apart are two numbers of a column of the tile, and what if it were 33?"
-    _require_no_conflicts(case, _profile(mine))
+    require_no_conflicts(case, _profile(mine))
     return f"{len(cases)} shapes, 4 sectors for a request, no bank conflict"
 
 
@@ -219,7 +187,7 @@ def check_sum_halves(mine):
         what = f"right, but {writers} threads of a block write their part, one is enough"
         case.require(writers <= 1, what)
         case.look = "which threads add in a step: the first ones, so that whole warps have none?"
-        _require_few_requests(case, profile)
+        require_few_requests(case, profile)
     return f"{len(sizes)} sizes, {REQUESTS} requests to shared memory in a block"
 
 
@@ -228,10 +196,10 @@ def check_sum_many(mine):
     sizes = [(1, 1), (97, 2), (300, 1), (1000, 2), (1024, 3)]
     look = "the loop of 8.3, with `sum` in place of y: where does it begin, how far is a step?"
     for case, profile in _sums(mine, sizes, look):
-        _require_coalesced(case, profile)
+        require_coalesced(case, profile)
         case.look = "is `sum` a variable of the thread's own, put into scratch[t] once?"
-        _require_few_requests(case, profile)
-    _require_full_warps(case, profile)
+        require_few_requests(case, profile)
+    require_full_warps(case, profile)
     return f"{len(sizes)} pairs of n and grid"
 
 
@@ -262,7 +230,7 @@ def check_sum_vector(mine):
                      if (row.space, row.op, row.size) == ("global", "load", 4))  # fmt: skip
         what = f"right, but {single:.0f} elements are loaded one by one, only {n % 4} have to be"
         case.require(round(single) <= n % 4, what)
-        _require_coalesced(case, profile)
+        require_coalesced(case, profile)
     return f"{len(sizes)} pairs of n and grid, 16 bytes a load"
 
 
