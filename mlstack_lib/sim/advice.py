@@ -1,7 +1,5 @@
 """What to look for, of the sentences in `words` the one that fits a finding best."""
 
-import re
-
 from .findings import NULL_PAGE, Finding
 from .words import HINTS
 
@@ -43,9 +41,7 @@ def _of_race(finding: Finding) -> str:
 
 def _if_it_adds(finding: Finding) -> str:
     """A sentence on atomics where the line is `y[0] += ...`, nothing where it only assigns."""
-    name = re.escape(finding.array)
-    adds = re.search(rf"\b{name}\b[^;]*?([-+]=|\+\+|--)", finding.at.text) if name else None
-    return ". " + HINTS["adding"] if adds else ""
+    return ". " + HINTS["adding"] if finding.adds else ""
 
 
 def _of_bounds(finding: Finding) -> str:

@@ -111,6 +111,21 @@ class Finding:
         """Whether the two threads are of the same warp."""
         return self._number(self.thread) // 32 == self._number(self.thread2) // 32
 
+    @property
+    def adds(self) -> bool:
+        """Whether its line is `y[0] += ...` or the like, y being the array."""
+        name = re.escape(self.array)
+        return bool(name and re.search(rf"\b{name}\b[^;]*?([-+]=|\+\+|--)", self.at.text))
+
+    @property
+    def is_one_assignment(self) -> bool:
+        """Whether lanes of a warp assign to one element by one line: all may write the same.
+
+        CUDA's guide says of such an instruction that one of its writes is what stays.
+        """
+        writers = self.access == self.access2 == "writes" and self.line == self.line2
+        return self.kind == "race in a block" and writers and self.in_one_warp and not self.adds
+
     def _number(self, thread: Index3) -> int:
         x, y, _ = self.block_shape
         return thread[0] + x * (thread[1] + y * thread[2])
@@ -142,7 +157,10 @@ class Reader:
                 first, second = sorted((other, found), key=lambda f: (f.in_one_warp, f.sequence))
                 merged[key] = first
                 first.count += second.count
-        found = [f for key, f in merged.items() if not _said_of_blocks(key, merged)]
+        found = [
+            f for key, f in merged.items()
+            if not f.is_one_assignment and not _said_of_blocks(key, merged)
+        ]  # fmt: skip
         kinds = {f.kind for f in found}
         return sorted(found, key=lambda f: (_weight(f.kind, kinds), f.sequence, f.line))
 

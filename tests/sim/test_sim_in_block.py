@@ -12,6 +12,8 @@ from mlstack_lib.sim import compilers
 RACES = [  # the body; two threads of line 2 race
     ("all add to one element", "y[0] += t;"),
     ("all write one element", "y[0] = t;"),
+    ("lanes of one warp add", "if (t < 32) y[0] += t;"),
+    ("lanes of one warp, two statements", "if (t < 32) { y[t] = 1;\ny[(t + 1) % 32] = 2; }"),
     ("each writes all", "for (int i = 0; i < 4; i++) y[i] = t;"),
     ("each reads what the next one writes", "y[t] = y[(t + 1) % 64];"),
     ("plain after atomic", "if (t < 63) atomicAdd(y, 1.0f); else y[0] = 0;"),
@@ -20,6 +22,7 @@ RACES = [  # the body; two threads of line 2 race
 RIGHT = [
     ("a barrier between", "y[t] = t; __syncthreads(); y[63 - t] = t;"),
     ("its own element, often", "for (int i = 0; i < 4; i++) y[t] += i;"),
+    ("lanes of one warp assign", "if (t < 32) y[0] = 1;"),
     ("atomics", "atomicAdd(y, 1.0f); atomicAdd(y, 2.0f);"),
     ("all read, nobody writes", "float v = y[0] + y[1]; y[2 + t] = v;"),
     ("a __syncwarp between", "if (t < 32) { y[t] = t; __syncwarp(); y[31 - t] = t; }"),
@@ -45,7 +48,7 @@ def test_a_race_of_a_blocks_threads_before_a_barrier_is_found(name, body, compil
     for order in ("forward", "reverse", "random:7"):
         found = findings(body, order=order)
         assert {f.kind for f in found} == {"race in a block"}, order
-        assert found[0].line == found[0].line2 == 2
+        assert 2 in (found[0].line, found[0].line2)
         assert found[0].thread != found[0].thread2
 
 

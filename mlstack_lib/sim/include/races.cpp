@@ -174,7 +174,8 @@ static __attribute__((noinline)) void note_global(Worker* w, u64 word, u64 mine,
     if (UNLIKELY(!quiet))
       report_global_race(w, GLOBAL_RACE, p, size, (Site)mine & ((1u << SITE_BITS) - 1), access, old);
     else if (UNLIKELY(same_block && unordered_in_block(w, old, mine)))
-      report_global_race(w, RACE_IN_BLOCK, p, size, (Site)mine & ((1u << SITE_BITS) - 1), access, old);
+      report_global_race(w, !((old ^ mine) >> 40 & WARP_BITS) ? RACE_OF_LANES : RACE_IN_BLOCK, p, size,
+                         (Site)mine & ((1u << SITE_BITS) - 1), access, old);
     if (now == old || replace(w, &device_words[word], &old, now)) return;
   }
 }

@@ -71,6 +71,7 @@ enum Kind {
   TRAP,
   RACE_IN_WARP,  // apart from RACE, so that the example shown is one between warps if there is any
   RACE_IN_BLOCK,  // in global memory
+  RACE_OF_LANES,  // the same within a warp, apart for the same reason
 };
 enum Access { READS = 0, WRITES = 1, UPDATES = 2 };  // UPDATES: an atomic
 struct Finding {
