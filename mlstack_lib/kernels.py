@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGED = Path(__file__).parent / "kernels"
+COMMON = "common.cuh"  # stands in front of every CUDA kernel
 STUB_MARKER = "YOUR CODE HERE"
 INCLUDE = re.compile(r'^(?:#include "(\w+\.cuh)"|// include (\w+\.wgsl))$', re.MULTILINE)
 
@@ -49,8 +50,18 @@ def assemble_text(text: str, file_name: str, constants: dict[str, int | float]) 
         parts = [text, *(_wgsl_constant(*item) for item in constants.items())]
         return "\n".join([*parts, _packaged("common.wgsl"), *included])
     parts = [f"#define {key} {value}" for key, value in constants.items()]
-    parts += [_packaged("common.cuh"), *included, f'#line 1 "{file_name}"']
+    parts += [_packaged(COMMON), *included, f'#line 1 "{file_name}"']
     return "\n".join([*parts, INCLUDE.sub("", text)])
+
+
+def redefines_common(text: str) -> bool:
+    """Whether a CUDA text has its own of what common.cuh defines: both cannot be."""
+    names = re.findall(r"__forceinline__ \w+ (\w+)\(", _packaged(COMMON))
+    names += re.findall(r"\b[A-Z]\w+", re.search(r"enum \{([^}]*)\}", _packaged(COMMON))[1])
+    known = "|".join(names)
+    function = rf"\b__device__\b[^;{{}}()=]*\b({known})\s*\("
+    constant = rf"\b(?:const|constexpr)\b[^;{{}}()=]*\b({known})\s*=|\benum\b[^;]*\b({known})\b"
+    return re.search(f"{function}|{constant}", text) is not None
 
 
 def _wgsl_constant(name: str, value: int | float) -> str:

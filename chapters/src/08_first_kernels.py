@@ -1,11 +1,10 @@
 # %% [markdown] id="title"
 # # 08 Write your first CUDA kernels, and see how they go wrong
 #
-# From here on you write the arithmetic yourself, in CUDA C, the language of NVIDIA's GPUs:
-# small functions that thousands of threads run at once.
+# From here on you write the arithmetic yourself, in CUDA C: small functions that thousands of threads run at once.
 #
-# **What you build.** Eight kernels: map, a row added, a grid-stride loop, transpose, and four ways to sum.
-# Then a clinic: five kernels that are wrong, and that you mend.
+# **What you build.** Eight kernels: two arrays added, a row added to a matrix, a grid-stride loop, transpose, and four
+# ways to sum. Then a clinic: five wrong kernels, which you mend.
 #
 # **What you can do afterwards.** You can
 # - share out work among a grid, its blocks, warps and threads, and guard the edge;
@@ -13,10 +12,10 @@
 # - use shared memory with the barriers it needs;
 # - climb a ladder: one idea a rung, predicted, then measured;
 # - read what the simulator says of a wrong kernel;
-# - time a kernel, and not its launch.
+# - say how a kernel is timed, and not its launch.
 #
 # **What you need.** Chapter 01 (strides), and as much C as `for`, `if` and `x[i]`. No GPU: without one, the
-# kernels run in the course's simulator, slowly, but it sees every mistake of this chapter. About 150 minutes.
+# course's simulator runs the kernels, slowly, but it sees most mistakes. About 3 hours.
 
 # %% id="setup"
 from statistics import median
@@ -41,10 +40,10 @@ f32, u32 = np.float32, np.uint32
 # ## 1. Why a GPU
 #
 # A CPU's core is built for **latency**: the next result soon. A GPU is built for **throughput**: many
-# results a second, however long each takes. While some of its threads wait for memory, others go on.
+# results a second. While some of its threads wait for memory, others go on.
 #
-# An H100 has 132 **multiprocessors** with room for 2,048 threads each, and memory that moves
-# 3,350 GB/s (NVIDIA's data sheet, SXM). Suppose that an answer takes a microsecond:
+# NVIDIA's H100, on which this course is measured, has 132 **multiprocessors** with room for 2,048 threads
+# each, and memory that moves 3,350 GB/s (data sheet, SXM form). Suppose that an answer takes a microsecond:
 
 # %% id="why-code"
 threads, rate, wait = 132 * 2048, 3350e9, 1e-6
@@ -80,20 +79,22 @@ for i in [0, 63, 64, 149]:
 
 # %% id="grid-figure"
 show(draw_grid(150, 64), "Figure {figure:grid}. 150 elements, 3 blocks of 64 threads. Each row is a warp, each box a "
-     "thread with the number i of its element. The last 42 threads have none.")  # fmt: skip
+     "thread with the number i of its element.")  # fmt: skip
 
 # %% [markdown] id="words"
 # From the inside out:
 #
 # - A **thread** has registers of its own, and `threadIdx`, its number in the block.
-# - A **warp** is 32 threads, its **lanes**, that get their instructions together. An `if` that some lanes
-#   take costs the warp as much as if all did.
+# - A **warp** is 32 threads, its **lanes**, that get their instructions together. If some lanes take the
+#   `if` and some the `else`, the warp pays for both.
 # - A **block** is up to 1,024 threads on one multiprocessor, `blockDim`. They can share memory and
 #   wait for each other. `blockIdx` is its number.
 # - The **grid** is all blocks, `gridDim`. They run in any order, and cannot wait for each other.
 #
-# `extern "C" __global__` marks what Python may launch. Arrays arrive as pointers, without their length.
-# `RawKernel`, `asarray`, `empty` and `asnumpy` are CuPy's calls; where there is a GPU, CuPy answers.
+# Arrays lie in **global memory**, which all see. Two threads that write one element **race**: the last one wins.
+#
+# `extern "C" __global__` marks what Python may launch. Arrays arrive as pointers, without their length. `printf` works: use
+# few threads. `RawKernel`, `asarray`, `empty` and `asnumpy` are CuPy's; on a GPU, CuPy answers.
 #
 # **Predict before you run.** What happens without the **guard**, `if (i < n)`?
 
@@ -101,24 +102,24 @@ show(draw_grid(150, 64), "Figure {figure:grid}. 150 elements, 3 blocks of 64 thr
 unguarded = sim.RawKernel(code.replace("if (i < n)", ""), "who")
 try:
     unguarded((3,), (64,), (sim.empty(n, u32), sim.empty(n, u32), u32(n)))
-except sim.KernelError as error:
+except sim.KernelError as error:  # it names threads and blocks by three numbers, x, y, z
     print(str(error).partition("\n\n")[0])
 
 # %% [markdown] id="add"
-# A GPU would say nothing: the 42 threads write over whatever lies behind the array. So **the guard comes first**, before any
-# algorithm.
+# A GPU would say nothing: the 42 threads write over whatever lies behind the array. So **the guard comes first**.
 #
 # ### Exercise 8.1: add
 #
-# Open `kernels/add.cu`. Write the body: `y[i] = a[i] + b[i]`, a thread for each element. Delete the
-# line `YOUR CODE HERE`, save, and run the check.
+# Open `kernels/add.cu` of the repository. Write the body: `y[i] = a[i] + b[i]`, a thread for each element. Delete
+# the line `YOUR CODE HERE`, save, and run the check.
 #
 # - `a`, `b`, `y` (n) f32. As many blocks as n needs, of 32 to 128 threads. About 3 lines.
 # - `const` marks what is only read; `__restrict__` promises that arrays do not overlap.
 #
 # <details><summary>Hint</summary>
 #
-# The index is the one of `who` above. A thread that has no element may simply `return`.
+# The index is the one of `who` above. A thread that has no element may simply `return`. (The file's last line, `// sealed`, is for
+# the course's own tools.)
 #
 # </details>
 
@@ -126,19 +127,21 @@ except sim.KernelError as error:
 add_ = use("8.1 add", mine("add"), solution("add"))
 
 # %% [markdown] id="add-after"
-# `add_` is your kernel once it is right. With the name and arguments of the package's own, it can train a model (chapter 10).
+# `add_` is your kernel once it is right, until then the course's. With the name and arguments of the package's own, it can
+# train a model (chapter 10).
 
 # %% id="add-use"
-a, b = whole_numbers(1000), whole_numbers(1000, seed=1)
+a, b = whole_numbers(1000), whole_numbers(1000, seed=1)  # f32, which add without rounding
 y = cuda.empty(1000, f32)
+# blocks_for divides and rounds up; a number must come in the type of its parameter: u32
 add_((blocks_for(1000, 128),), (128,), (cuda.asarray(a), cuda.asarray(b), y, u32(1000)))
 print("1,000 sums are right:", bool((cuda.asnumpy(y) == a + b).all()))
 
 # %% [markdown] id="two"
 # ## 3. Two dimensions, and what a warp asks for
 #
-# Grids and blocks may have up to three dimensions. That only numbers the threads, x first: in a block of (32, 8) the
-# first warp is the threads with `threadIdx.y == 0`.
+# Grids and blocks may have up to three dimensions, `k((3, 2), (32, 8), ...)`. That only numbers the threads, x first: in a
+# block of (32, 8) the first warp is the threads with `threadIdx.y == 0`.
 #
 # ### Exercise 8.2: add_bias
 #
@@ -182,7 +185,7 @@ for shape in [(32, 8), (8, 32), (4, 64), (1, 256)]:
 
 # %% id="access-figure"
 show(draw_access(store_of_add_bias((4, 64))), "Figure {figure:access}. The first store of your kernel with blocks of "
-     "(4, 64): 8 rows of the matrix, half a sector in each. Grey moves without use.")  # fmt: skip
+     "(4, 64): 8 rows of the matrix, half a sector in each. Grey moves without use; a colour is 8 threads.")  # fmt: skip
 
 # %% [markdown] id="sectors-why"
 # A warp of (8, 32) still takes whole sectors. The rule:
@@ -195,15 +198,13 @@ show(draw_access(store_of_add_bias((4, 64))), "Figure {figure:access}. The first
 show_ladder(8, "shapes")
 
 # %% [markdown] id="shapes-why"
-# Sectors give the order: twice as many took 1.6 times as long, eight times as many 6.4 times. One moved
-# too early may still lie in a cache when another warp wants the rest. And 4 sectors in four places, (8, 32), took 1.1 times as
-# long as 4 in a row.
+# Sectors give the order: twice as many took 1.6 times as long, eight times as many 6.4 times: what is left of a sector may
+# still lie in a cache when another warp wants it. And 4 sectors in four places, (8, 32), took 1.1 times as long as 4 in a row.
 #
 # ## 4. Any number of threads
 #
-# A **grid-stride loop** frees the grid from n: each thread takes its
-# element, then the one as many further on as the grid has threads, and so on. Requests stay
-# coalesced.
+# A **grid-stride loop** frees the grid from n: each thread takes its element, then the one as many further on as the grid
+# has threads, and so on.
 #
 # ### Exercise 8.3: axpy
 #
@@ -229,8 +230,8 @@ show_ladder(8, "threads")
 
 # %% [markdown] id="threads-why"
 # The first row is latency: its time, divided by its n / 32 rounds, is 0.4 microseconds for each. More threads do not shorten
-# that; they wait together: 132 blocks, 1,056 warps, are 851 times as fast as one. Blocks of 256 fill the GPU when there are 1,056;
-# 124 times as many **did not help**. PyTorch is 9 % faster, perhaps by wider loads (section 6).
+# that; they wait together: 132 blocks of 8 warps are 851 times as fast as one warp. The GPU is full at 1,056 blocks, 8 a
+# multiprocessor; 124 times as many **did not help**. PyTorch (`y.add_(x, alpha=2)`) is 9 % faster, perhaps by wider loads (section 6).
 #
 # ## 5. Shared memory and barriers
 #
@@ -248,26 +249,33 @@ for row in profile.rows:
 
 # %% [markdown] id="shared"
 # Turned round, the loads would be bad. What helps is **shared memory**,
-# 228 KB on each multiprocessor of an H100. A `__shared__` variable exists once a block, for all its threads.
+# 228 KB on each multiprocessor of an H100. A `__shared__` variable exists once a block, for all its threads. Here a block
+# turns 64 numbers round:
 #
-# The block reads a tile of 32 x 32 by rows of x, then writes it by rows of y. In between, a thread needs
-# what **others** have read. `__syncthreads()` is a **barrier**: no thread goes on until all of the block
-# have come. Without it there is a **race**: who comes first decides the result.
+# ```
+# __shared__ float s[64];
+# s[threadIdx.x] = x[threadIdx.x];
+# __syncthreads();
+# y[threadIdx.x] = s[63 - threadIdx.x];
+# ```
 #
-# Shared memory has 32 **banks**: word k lies in bank k % 32, and a bank serves one word at a time. If lanes
-# ask one bank for 2 different words, that takes two passes: a 2-way **bank conflict**. **Predict**: how many ways if a warp reads a
+# `__syncthreads()` is a **barrier**: no thread goes on until all of the block have come. A thread needs what **others**
+# have read; without it there is a race. To transpose, read a tile of 32 x 32 by rows of x, then write it by rows of y.
+#
+# Shared memory has 32 **banks**: word k, of 4 bytes, lies in bank k % 32, and a bank serves one word at a time, to any number of
+# lanes. 2 different words of a bank take two passes: a 2-way **bank conflict**. **Predict**: how many ways if a warp reads a
 # column of `float tile[32][32]`?
 
 # %% id="banks-figure"
 show(draw_banks(), "Figure {figure:banks}. The bank of each word in the corner of a tile with rows of 32 words, and of 33. "
-     "A column lies in one bank, or in as many as it has words.")  # fmt: skip
+     "A column of 32 lies in one bank, a conflict of 32 ways, or in 32 banks.")  # fmt: skip
 
 # %% [markdown] id="transpose"
 # ### Exercise 8.4: transpose
 #
 # In `kernels/transpose.cu`: read a tile, wait, write it, without a bank conflict.
 #
-# - `x` (rows, columns), `y` (columns, rows) f32, any sizes. A block of (32, 8) or (32, 16) a tile. About 10 lines.
+# - `x` (rows, columns), `y` (columns, rows) f32, any sizes. One block, of (32, 8) or (32, 16) threads, for each tile. About 10 lines.
 # - Given: `tx`, and where in x the tile begins. Reading and writing are loops over its rows:
 #   `for (unsigned i = threadIdx.y; i < 32; i += blockDim.y)`.
 #
@@ -292,7 +300,8 @@ for name, kernel in [("rows of 32", solution("transpose_banks")), ("yours", tran
     profile = in_simulator(kernel, (3, 2), (32, 8), (x, y, *sizes))
     stores = max(row.worst for row in profile.rows if (row.space, row.op) == ("global", "store"))
     ways = max(row.worst for row in profile.rows if row.space == "shared")
-    print(f"{name:10}: {stores} sectors a store, {ways}-way bank conflict, "
+    conflict = f"{ways}-way" if ways > 1 else "no"
+    print(f"{name:10}: {stores} sectors a store, {conflict} bank conflict, "
           f"{profile.count('barriers') // profile.blocks} barrier a block")  # fmt: skip
 
 # %% [markdown] id="transpose-predict"
@@ -302,7 +311,7 @@ for name, kernel in [("rows of 32", solution("transpose_banks")), ("yours", tran
 show_ladder(8, "transpose")
 
 # %% [markdown] id="sum"
-# The tile gained 2.9 times, its 33rd column again 1.7 times; the whole takes less than half of PyTorch's time.
+# The tile gained 2.9 times, its 33rd column again 1.7 times; the whole takes less than half the time of PyTorch's `y.copy_(x.T)`.
 #
 # ## 6. A sum, rung by rung
 #
@@ -318,11 +327,11 @@ solution("sum_atomic")((8,), (128,), (cuda.asarray(x), total, u32(1000)))
 print("right:", cuda.asnumpy(total)[0] == x.sum())
 
 # %% [markdown] id="sum-tree"
-# Better let each block add its numbers in a **tree**: pairs, then pairs of
-# sums, seven steps for 128. This one adds neighbours first. Each block leaves a part; the same kernel
-# adds the parts.
+# Better let each block add its numbers in a **tree**: pairs, then pairs of sums, seven steps for 128. This one adds
+# neighbours first. Each block leaves a part; the same kernel adds the parts.
 
 # %% id="sum-neighbours"
+# new in C: `a ? b : c` is b if a holds, else c; 0.0f is an f32, 0.0 an f64
 print(solution("sum_neighbours").text.partition("*/\n")[2])
 
 # %% id="trees-figure"
@@ -330,15 +339,15 @@ show(draw_trees(), "Figure {figure:trees}. Who adds in each step, with 16 thread
      "must come, framed, if any of its threads adds.")  # fmt: skip
 
 # %% [markdown] id="halves"
-# In figure {figure:trees}, left, the threads that add are spread over all
-# warps, and a warp with one busy lane costs as much as one with 32. On the right they stand together.
+# In figure {figure:trees}, left, the threads that add are spread over all warps, and one busy lane costs as much as 32. On the
+# right they stand together.
 #
 # ### Exercise 8.5: sum_halves
 #
 # In `kernels/sum_halves.cu`: the tree that adds the upper half to the lower half.
 #
 # - `x` (n), `parts` (blocks) f32. `BLOCK`, a power of 2, is a constant of the launch, a `#define` in front of your text. About 7 lines.
-# - Barriers: one after filling `scratch`, one in each step. None inside an `if`.
+# - Barriers: one after filling `scratch`, one in each step. None inside an `if`, no `return` before one.
 #
 # <details><summary>Hint</summary>
 #
@@ -364,8 +373,8 @@ print("neighbours:", requests_of(solution("sum_neighbours"), 8))
 print("halves:    ", requests_of(sum_halves_, 8))
 
 # %% [markdown] id="many"
-# Still, eight barriers serve 128 numbers. Let each thread first add many in a
-# register, with the loop of section 4, and only then the tree, once.
+# Still, eight barriers serve 128 numbers. Let each thread first add many in a register, with the loop of section 4, then the
+# tree, once.
 #
 # ### Exercise 8.6: sum_many
 #
@@ -385,15 +394,16 @@ sum_many_ = use("8.6 sum_many", mine("sum_many"), solution("sum_many"))
 
 # %% [markdown] id="warps"
 # A **shuffle** needs no shared memory:
-# `__shfl_down_sync(FULL_MASK, v, 4)` gives each lane the `v` of the lane 4 further on, from register to register. `FULL_MASK` says that all
-# 32 lanes take part; all must come. No barrier. **Predict**: how many shuffles
+# `__shfl_down_sync(FULL_MASK, v, 4)` gives each lane the `v` of the lane 4 further on, from register to register; a lane with none so
+# far on gets its own, so that only lane 0's sum counts in the end. `FULL_MASK` says that all
+# 32 lanes take part; all must come. **Predict**: how many shuffles
 # for the sum of 32 lanes, how many barriers for that of 4 warps?
 #
 # ### Exercise 8.7: sum_warps
 #
 # In `kernels/sum_warps.cu`, after the loop: the block's sum, in two stages.
 #
-# - Each warp adds its lanes' `sum`, and lane 0 puts it into `scratch[warp]`. After a barrier the first warp
+# - Each warp adds its lanes' `sum`, and lane 0 puts it into `scratch[warp]` (a block has at most 32 warps). After a barrier the first warp
 #   adds those `BLOCK / 32` numbers likewise; thread 0 has the block's sum in `sum`. About 6 lines.
 #
 # <details><summary>Hint 1: one warp</summary>
@@ -416,8 +426,9 @@ print("many:  ", requests_of(sum_many_, 2))
 print("warps: ", requests_of(sum_warps_, 2))
 
 # %% [markdown] id="vector"
-# The last rung changes the loads. A `float4` is four f32 side by side, `v.x, v.y, v.z, v.w`, loaded by one instruction: a quarter of
-# the requests, of 16 sectors each. It must begin at a multiple of 16 bytes.
+# Five shuffles, one barrier. The last rung changes the loads. A `float4` is four f32 side by side, `v.x, v.y, v.z, v.w`, loaded by
+# one instruction: a quarter of the requests, of 16 sectors each. It must begin at a multiple of 16 bytes.
+# `const float4* x4 = reinterpret_cast<const float4*>(x);` is the same memory, seen as float4.
 #
 # ### Exercise 8.8: sum_vector
 #
@@ -429,8 +440,7 @@ print("warps: ", requests_of(sum_warps_, 2))
 #
 # <details><summary>Hint</summary>
 #
-# `const float4* x4 = reinterpret_cast<const float4*>(x);` is the same memory, seen as float4. What is left over begins at
-# `4 * quads`; thread `first` of the grid takes the number `4 * quads + first` if there is one.
+# `float4 v = x4[i];`, and `sum` grows by its four parts. What is left over begins at `4 * quads`; thread `first` of the grid takes the number `4 * quads + first` if there is one.
 #
 # </details>
 
@@ -453,11 +463,11 @@ show_ladder(8, "sum")
 # %% [markdown] id="sum-why"
 # From the queue to the tree: 392 times as fast. Then two surprises. The tree of halves asks less than half as much of shared memory,
 # and gains 3 %; shuffles **did not help** at all. So the tree is not what takes the time. Fewer blocks gained 2.5 times, wide loads
-# 1.3 times. That fits section 1, which wanted 12 bytes on their way for each thread: a load of 4 is less,
-# one of 16 more. (Above 100 %: a copy also writes.)
+# 1.3 times: section 1 wanted 12 bytes on their way for each thread, a load of 4 is less, one of 16 more. PyTorch, `torch.sum`,
+# takes as long. (Above 100 %: a copy also writes.)
 #
-# The error tells another story. The atomic total is rounded n times, to the last digit of a large number; in a tree each number goes through few
-# roundings. And the order of atomics differs from run to run, hence the last digits: the package uses none on floats.
+# The atomic total is rounded n times, to the last digit of a large number; in a tree each number goes through few
+# roundings. And the order of atomics differs from run to run: the package uses none on floats.
 #
 # ## 7. The clinic
 #
@@ -470,8 +480,8 @@ show_ladder(8, "sum")
 print(given.diagnosis("clinic_steps"))
 
 # %% [markdown] id="clinic-reverse-intro"
-# **Patient 2, `clinic_reverse`** writes rows backwards: a block takes a row, then the row `gridDim.x` further on. There is a barrier
-# between the lines 8 and 10. Where is none?
+# **Patient 2, `clinic_reverse`** writes rows backwards, one after another. There is a barrier between the lines 8 and 10. Where
+# is none?
 
 # %% id="clinic-reverse"
 print(given.diagnosis("clinic_reverse").partition("\n\n")[0])
@@ -488,12 +498,13 @@ for finding in given.diagnosis("clinic_squares").split("\n\n"):
 # **Patient 4, `clinic_histogram`** counts digits, in shared memory first.
 
 # %% id="clinic-histogram"
+# 1u is an unsigned 1
 print(given.diagnosis("clinic_histogram").partition("\n\n")[0])
 
 # %% [markdown] id="clinic-gather-intro"
-# **Patient 5, `clinic_gather`**: `y[i] = x[idx[i]]`, indices from `np.argsort`. A launch passes bytes, not types: on a GPU
-# the kernel would read each index as two. Single numbers likewise: a Python `0.5` arrives as 8 bytes,
-# hence `np.float32(0.5)`.
+# **Patient 5, `clinic_gather`**: `y[i] = x[idx[i]]`, indices from `np.argsort`. The kernel gets only an address. It takes 4
+# bytes for an index, so one index of 8 becomes two. Single numbers likewise: a Python `0.5` arrives as 8 bytes, hence
+# `np.float32(0.5)`.
 
 # %% id="clinic-gather"
 print(given.diagnosis("clinic_gather"))
@@ -512,7 +523,7 @@ print(given.diagnosis("clinic_gather"))
 # <details><summary>Hint: patients 3 to 5</summary>
 #
 # A barrier must be reached by all threads: only the assignment belongs under the `if`. Shared memory begins as rubbish: ten threads set it to 0, and all wait before
-# they count. An index of 8 bytes is a `long long`.
+# they count. An index of 8 bytes is a `long long` (a `long` has 4 on Windows).
 #
 # </details>
 
@@ -522,13 +533,13 @@ check("8.9 clinic", *[mine(name) for name in given.VISITS])
 # %% [markdown] id="time"
 # ## 8. How to time, and how not to
 #
-# A launch puts the kernel into a queue, a **stream**, and returns; a clock around it measures the queueing.
-# Stopped after `synchronize()`, it measures both. The GPU itself notes the time at **events** in the stream:
+# A launch puts the kernel into a queue, a **stream**, and returns; a clock around it measures the queueing, up to
+# `synchronize()` both. The GPU itself notes the time at **events** in the stream:
 #
 # quote mlstack_lib/course/ladders.py:_elapsed
 #
-# Besides: launch before you measure (the first call compiles); give the median of many; take real values,
-# and arrays larger than the caches; measure a copy in the same run. If this machine has a GPU:
+# Besides: launch once before (the first call compiles); give the median of many; take real values, and arrays
+# larger than the caches; measure a copy in the same run. If this machine has a GPU:
 
 # %% id="time-code" tags=["nbval-ignore-output"] reason="times differ from machine to machine, and most have no GPU"
 if cuda.on_gpu:
@@ -557,14 +568,14 @@ else:
 # You can now
 # - share out work among a grid, its blocks, warps and threads, and guard the edge;
 # - predict the sectors that a request of a warp moves, 4 to 32 for f32, and the ways of a bank conflict;
-# - use shared memory with the barriers it needs: before reading what others wrote, and before writing it again;
+# - use shared memory with the barriers it needs: before reading what others wrote, before writing it again;
 # - climb a ladder: one idea a rung, predicted, then measured;
-# - read what the simulator says of a wrong kernel: the line, the threads, what to look for;
-# - time a kernel, by events.
+# - read what the simulator says of a wrong kernel;
+# - say how a kernel is timed: by events.
 #
 # **Two questions.**
 #
-# 1. In `sum_halves` somebody leaves out the barriers once `width` is below 32: one warp is left, and its lanes go together. Is that right?
+# 1. In `sum_halves` somebody leaves out the barriers for `width < 32`: one warp is left. Is that right?
 # <details><summary>Answer</summary>
 #
 # No. Since 2017 (Volta) nothing promises that lanes go together, and the compiler may keep `scratch` in registers.
@@ -579,12 +590,16 @@ else:
 #
 # </details>
 #
-# **On your own.** Write `kernels/max_vector.cu` after `sum_vector.cu`. What does a thread begin with? Launch it with `mlstack simulate`.
+# **On your own.** Write `kernels/max_vector.cu` after `sum_vector.cu`. What does a thread begin with? In the repository's folder:
+#
+# ```
+# mlstack simulate kernels/max_vector.cu max_vector --grid 2 --block 64 -D BLOCK=64 --arg random:1003 --arg empty:2 --arg 1003
+# ```
 #
 # **Further reading.**
-# - NVIDIA, *CUDA C++ Programming Guide*: the reference for this chapter.
-# - M. Harris, *Optimizing Parallel Reduction in CUDA*, NVIDIA: the ladder of the sum in 2007.
-# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010: how much must be on its way.
+# - NVIDIA, *CUDA C++ Programming Guide*.
+# - M. Harris, *Optimizing Parallel Reduction in CUDA*, NVIDIA 2007: the ladder of the sum.
+# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010.
 #
 # The solutions: `solutions/08_first_kernels.ipynb` and `solutions/kernels/`. Before: chapter 07, the Transformer. Next: chapter 09, matrix
 # multiplication.

@@ -2,13 +2,17 @@
 
 import contextlib
 import io
+import re
 from dataclasses import dataclass
 
 import ml_dtypes
 import numpy as np
 
 from .. import cuda, sim
+from ..sim.messages import text
+from ..sim.source import blank
 from .cases import Case
+from .judging import Wrong
 from .kernel_files import KernelFile
 
 ON_GPU = 1e-5  # of the largest: exp, sums and fused products round in another way there
@@ -40,8 +44,20 @@ class InOut:
         return self.values.copy()
 
 
+HUGE = 1e30  # what a variable without a value makes of a sum, if it is not NaN
+UNSET = re.compile(
+    r"^(?!.*__shared__).*?\b(?:float4?|double|int|unsigned) +([\w, ]+);", re.MULTILINE
+)
+
+
 class KernelCase(Case):
-    """A case whose launches are checked: every finding of the simulator is a `[no]`."""
+    """A case whose launches are checked: every finding of the simulator is a `[no]`.
+
+    What it only notes, since real GPUs let it pass, is one as well: beside the first result that
+    `equal` looks at, be it right or wrong.
+    """
+
+    note, unset = "", ()
 
     def launch(
         self, kernel: KernelFile, grid, block, *args, shared_mem: int = 0, **constants
@@ -51,6 +67,7 @@ class KernelCase(Case):
         args: NumPy arrays and numbers as the kernel takes them, Output, InOut. Raises Wrong if an
         array that is only read was changed, or if a GPU gives another result than the simulator.
         """
+        self.note, self.unset = "", _variables_without_a_value(kernel)
         compiled = kernel.compiled(sim, **constants)
         names = list(compiled.module.signature(kernel.name).parameters)
         launched = self._noting(compiled, sim, grid, block, args, shared_mem)
@@ -61,7 +78,21 @@ class KernelCase(Case):
         results = [a for arg, a in zip(args, launched, strict=True) if hasattr(arg, "array")]
         if cuda.on_gpu:
             self._compare_with_gpu(kernel, grid, block, args, shared_mem, constants, results)
+        notes = [text(kernel.name, finding) for finding in compiled.report]
+        self.note = notes[0].removeprefix(f"{kernel.name}: note: ") if notes else ""
         return results
+
+    def equal(self, got, want, name: str = "result", tolerance: float = 1e-9) -> None:
+        """As Case.equal; a note of the simulator on the launch before makes it Wrong, too."""
+        note, self.note = self.note, ""
+        try:
+            super().equal(got, want, name, tolerance)
+        except Wrong as wrong:
+            asked = f" Does {' or '.join(self.unset)} begin with a value?"
+            said = f"{wrong}{asked * bool(self.unset and _is_rubbish(got))}"
+            raise Wrong(f"{said}\nAnd {note}" if note else said) from None
+        if note:
+            raise Wrong(f"right, but {note}\n{self._where(look=False)}")
 
     def _noting(self, compiled, library, grid, block, args, shared_mem) -> list:
         """What the arguments are after the launch, on the host; errors get the case as a note."""
@@ -89,3 +120,14 @@ class KernelCase(Case):
             both = np.isnan(got) & np.isnan(want)
             got, want = (np.where(both, np.zeros_like(x), x) for x in (got, want))
             self.equal(got, want, f"output {i} on the GPU (want: in the simulator)", allowed)
+
+
+def _variables_without_a_value(kernel: KernelFile) -> tuple[str, ...]:
+    """The names of variables that the kernel declares and does not set at once, quoted."""
+    found = UNSET.findall(blank(getattr(kernel, "text", "")))
+    return tuple(f"`{name.strip()}`" for names in found for name in names.split(","))
+
+
+def _is_rubbish(got) -> bool:
+    numbers = np.asarray(got, np.float64)
+    return bool((~np.isfinite(numbers) | (np.abs(numbers) > HUGE)).any())

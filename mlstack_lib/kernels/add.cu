@@ -1,5 +1,5 @@
 /* add: y = a + b; a, b, y (n) f32. Reads 8n, writes 4n bytes.
-   grid n / BLOCK rounded up; block BLOCK. Any n. Twin add.wgsl, reference add. */
+   grid n / block rounded up; block of any size. Any n. Twin add.wgsl, reference add. */
 extern "C" __global__ void add(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ y, unsigned n) {
     // BEGIN SOLUTION
     unsigned i = blockIdx.x * blockDim.x + threadIdx.x;

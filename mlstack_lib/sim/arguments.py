@@ -94,11 +94,17 @@ def _check_elements(where: str, array: np.ndarray, kind: str, size: int) -> None
     # a kernel that only moves words may take floats for int, and for char anything
     if size == 1 or (dtype.itemsize == size and (kind, of_kind) != ("f", "i")):
         return
-    wanted, written = C_NAMES[kind, size], NUMPY_NAMES[kind, size]
+    wanted, written = f"`{C_NAMES[kind, size]}`", NUMPY_NAMES[kind, size]
+    if kind == "i":  # with a sign or without
+        wanted += " or `unsigned`" if size == 4 else f" or `unsigned {C_NAMES[kind, size]}`"
     raise LaunchError(
         f"{where}: an array of {dtype}, {dtype.itemsize} bytes an element, but the kernel takes "
-        f"them for `{wanted}`, {size} bytes; convert it before `asarray`: `x.astype({written})`"
-        + ("" if kind == of_kind else f", or pass its bytes as they are: `x.view({written})`")
+        f"them for {wanted}, {size} bytes; convert it before `asarray`, `x.astype({written})`, or "
+        + (
+            "change the kernel's parameter"
+            if kind == of_kind
+            else f"pass its bytes as they are, `x.view({written})`"
+        )
     )
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..array import DTYPES
 from ..errors import BadInput, CouldNotFinish
+from ..kernels import COMMON, PACKAGED, redefines_common
 from .arguments import NUMPY_NAMES
 from .errors import KernelError
 from .memory import asarray, asnumpy
 from .module import RawKernel, RawModule
 from .settings import config, current
 
-KERNELS = Path(__file__).parents[1] / "kernels"  # where mma.cuh is
 ARGUMENT = """a .npy file; zeros:SHAPE, ones:SHAPE, arange:SHAPE, random:SHAPE (normal) or
 empty:SHAPE (NaN), each with :DTYPE behind it if it is not f32, as in zeros:64x32:i32; or a
 number, which becomes what the parameter is. Once for each parameter, in order."""
@@ -23,6 +23,9 @@ number, which becomes what the parameter is. Once for each parameter, in order."
 EXAMPLE = """example: y = 2x + y for 1,000 elements, on 8 blocks of 128 threads
   mlstack simulate saxpy.cu saxpy --grid 8 --block 128 \\
       --arg 2 --arg ones:1000 --arg zeros:1000 --arg 1000
+
+As in the course, common.cuh stands in front (block_sum, FULL_MASK ...), unless the file defines
+one of its functions itself; constants such as BLOCK are given by -D BLOCK=128.
 
 Prints what is wrong, by source line (exit status 1); then the profile, what each line did to
 memory; then the range of each array. In Python the profile is kernel.profile(), and as a picture
@@ -98,14 +101,22 @@ def _simulate(options) -> int:
 
 
 def _kernel(options) -> RawKernel:
-    folders = [f"-I{options.file.parent.resolve()}", f"-I{KERNELS}"]
+    folders = [f"-I{options.file.parent.resolve()}", f"-I{PACKAGED}"]
     defines = [f"-D{define}" for define in options.D]
     names = [options.entry] if "<" in options.entry else None
     try:
-        module = RawModule(path=options.file, options=(*folders, *defines), name_expressions=names)
+        text = _with_common(options.file)
     except UnicodeDecodeError:
         raise BadInput(f"simulate: {options.file} is no text in UTF-8") from None
+    module = RawModule(text, options=(*folders, *defines), name_expressions=names)
     return module.get_function(options.entry)
+
+
+def _with_common(file: Path) -> str:
+    """The file's text as the course compiles it; lines are counted in the file alone."""
+    text = file.read_text(encoding="utf-8")
+    first = "" if redefines_common(text) else f'#include "{COMMON}"\n'
+    return f'{first}#line 1 "{file.name}"\n{text}'
 
 
 def _sizes(what: str, text: str) -> tuple[int, ...]:

@@ -57,13 +57,15 @@ def _elsewhere(messages: str, source: Source) -> str:
     """What is wrong though no line of the learner's is named."""
     returns = re.search(r"__sim_export<(.+?) ?\(\*\)\(.*\), ?&?(\w+)", messages)
     if returns:
-        return (f"{source.name}: kernel {returns[2]} returns {returns[1]}, which nothing can take; "
-                f"write `__global__ void {returns[2]}(...)`, results go into arrays")  # fmt: skip
+        return (f"{source.last_file}: kernel {returns[2]} returns {returns[1]}, which nothing can "
+                f"take; write `__global__ void {returns[2]}(...)`, results go into "
+                "arrays")  # fmt: skip
     errors = [match[5] for match in map(MESSAGE.match, messages.splitlines())
               if match and "error" in match[4]]  # fmt: skip
     said = "\n".join(errors[:SHOWN]) or "\n".join(messages.splitlines()[:8])
-    return (f"{source.name} does not compile, and the compiler names no line of it. Does a #define "
-            f"or an option -D change a name that others use?\n{_undisguised(said)}")  # fmt: skip
+    return (f"{source.last_file} does not compile, and the compiler names no line of it. Does a "
+            "#define or an option -D change a name that others use?\n"
+            f"{_undisguised(said)}")  # fmt: skip
 
 
 def _errors(messages: str, source: Source, file: str) -> list[Error]:

@@ -31,6 +31,19 @@ MESSAGES = (
      "`a * a`, or `powf(a, b)`"),
     (r"^[^\n]*no matching function[^\n]*\batomic|^[^\n]*no matching function.*\n.*\batomic",
      "the first argument of an atomic is an address, `atomicAdd(&y[0], 1.0f)`"),
+    (r"^[^\n]*no matching function[^\n]*__\w+_sync", "the mask of the lanes that take part comes "
+     "first: `__shfl_down_sync(0xffffffff, value, 4)`"),
+    (r"^[^\n]*expected '\(' (before|after)", "C puts a condition into parentheses, and no colon "
+     "behind it: `if (i < n)`, `for (unsigned i = 0; i < n; i++)`"),
+    (r"^[^\n]*(for array subscript|subscripted value)", "a pointer takes one index; of a table "
+     "whose rows are `columns` long, `x[row * columns + column]`"),
+    (r"^[^\n]*casts away qualifiers", "what is `const` stays so: "
+     "`reinterpret_cast<const float4*>(x)`"),
+    (r"^[^\n]*(convert|initialize|assigning)[^\n]*float4 ?\*", "to see floats as float4: "
+     "`const float4* x4 = reinterpret_cast<const float4*>(x);`"),
+    (r"^[^\n]*(conver|assigning|operator|operands|viable)[^\n]*\n?.*float4", "a float4 is "
+     "four floats, v.x, v.y, v.z and v.w: add them one by one, and read a whole one through a "
+     "pointer, `reinterpret_cast<const float4*>(x)[i]`"),
     (r"^[^\n]*(language string|linkage)", 'write `extern "C"`, with a capital C'),
     (r"^[^\n]*(extended character|unexpected character|non-ASCII)", "a sign that C does not know, "
      "from a copied text perhaps: type it anew"),
@@ -76,6 +89,10 @@ NOT_DECLARED = (
     "this name is declared nowhere above: is it spelt as there, and does it stand there with its "
     "type, as in `int i = ...;`?"
 )
+CONSTANT = (
+    "a name in capitals is mostly a constant that the launch gives: `{0}=128` in a call of the "
+    'course\'s kernels, `-D {0}=128` in the terminal, `options=("-D{0}=128",)` for a RawKernel'
+)
 CUDA = (
     "__global__", "__device__", "__shared__", "__syncthreads", "__syncwarp", "threadIdx",
     "blockIdx", "blockDim", "gridDim", "atomicAdd", "atomicMax", "__shfl_down_sync",
@@ -95,5 +112,8 @@ def hint(message: str, line: str) -> str:
     name = UNDECLARED.search(message)
     if not name or "did you mean" in message:
         return ""
-    close = get_close_matches(name[1] or name[2], CUDA, n=1, cutoff=0.75)
+    name = name[1] or name[2]
+    if re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        return CONSTANT.format(name)
+    close = get_close_matches(name, CUDA, n=1, cutoff=0.75)
     return f"did you mean `{close[0]}`?" if close else NOT_DECLARED

@@ -33,6 +33,8 @@ NATIVE = (
     () if MACOS else ("-march=native",) if platform.machine() == "x86_64" else ("-mcpu=native",)
 )
 FAST, CHECKED = ("-O2",), ("-O1", "-fsanitize=thread")
+# A variable that begins without a value would often be 0 here, and the kernel right by luck.
+POISON = "-ftrivial-auto-var-init=pattern"  # huge or NaN; known to clang since 8, to GCC since 12
 DEBUG = ("-gdwarf-4",)  # the version that the line reader reads
 GCC_CHECKED = (
     "-fno-tree-sra", "-fno-tree-vectorize", "-fno-tree-slp-vectorize",
@@ -71,7 +73,8 @@ class Compiler:
         probes = (
             () if MACOS else ("-fstack-clash-protection",)
         )  # so that no frame skips a guard page
-        return [*self.base, *shape, *probes, *(CHECKED + own if check else FAST)]
+        checked = (*CHECKED, *own, *((POISON,) if _knows(self, POISON) else ()))
+        return [*self.base, *shape, *probes, *(checked if check else FAST)]
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -135,6 +138,13 @@ def _zig() -> Compiler | None:
     if zig is None or not zig.is_file():
         return None
     return Compiler("zig", (str(zig), "c++"), (str(zig), "cc"), is_clang=True)
+
+
+@cache
+def _knows(compiler: Compiler, option: str) -> bool:
+    """Whether GCC takes an option that only its newer versions have; of clang it is assumed."""
+    words = [*compiler.command, option, "-x", "c++", "-fsyntax-only", os.devnull]
+    return compiler.is_clang or subprocess.run(words, capture_output=True).returncode == 0
 
 
 def _has_command_line_tools() -> bool:

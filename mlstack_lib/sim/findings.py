@@ -111,6 +111,21 @@ class Finding:
         """Whether the two threads are of the same warp."""
         return self._number(self.thread) // 32 == self._number(self.thread2) // 32
 
+    @property
+    def adds(self) -> bool:
+        """Whether its line is `y[0] += ...` or the like, y being the array."""
+        name = re.escape(self.array)
+        return bool(name and re.search(rf"\b{name}\b[^;]*?([-+]=|\+\+|--)", self.at.text))
+
+    @property
+    def is_one_assignment(self) -> bool:
+        """Whether lanes of a warp assign to one element by one line: all may write the same.
+
+        CUDA's guide says of such an instruction that one of its writes is what stays.
+        """
+        writers = self.access == self.access2 == "writes" and self.line == self.line2
+        return self.kind == "race in a block" and writers and self.in_one_warp and not self.adds
+
     def _number(self, thread: Index3) -> int:
         x, y, _ = self.block_shape
         return thread[0] + x * (thread[1] + y * thread[2])
@@ -142,7 +157,12 @@ class Reader:
                 first, second = sorted((other, found), key=lambda f: (f.in_one_warp, f.sequence))
                 merged[key] = first
                 first.count += second.count
-        return sorted(merged.values(), key=lambda f: (_weight(f.kind), f.sequence, f.line))
+        found = [
+            f for key, f in merged.items()
+            if not f.is_one_assignment and not _said_of_blocks(key, merged)
+        ]  # fmt: skip
+        kinds = {f.kind for f in found}
+        return sorted(found, key=lambda f: (_weight(f.kind, kinds), f.sequence, f.line))
 
     def place(self, site: int) -> Place:
         """The learner's place of a site."""
@@ -252,9 +272,19 @@ FATAL = {
 }  # fmt: skip
 
 
-def _weight(kind: str) -> int:
-    """Causes before what follows from them: a missing barrier lets a read come before its write."""
-    return ("race" not in kind) + (kind in FOLLOWING) + 2 * (kind in WARNINGS)
+def _weight(kind: str, kinds: set[str]) -> int:
+    """Causes before what follows from them: a missing barrier lets a read come before its write.
+
+    A thread that left early writes nothing that others wait for, so that a note may be a cause.
+    """
+    if kind in WARNINGS:
+        return -1 if kinds & {"race", *FOLLOWING} else 3
+    return ("race" not in kind) + (kind in FOLLOWING)
+
+
+def _said_of_blocks(key: tuple, merged: dict) -> bool:
+    """Whether a race in a block is also one between blocks: one message is enough."""
+    return key[0] == "race in a block" and ("global race", *key[1:]) in merged
 
 
 def index_of(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:

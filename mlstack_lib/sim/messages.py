@@ -4,21 +4,29 @@ import re
 
 import numpy as np
 
-from .findings import NULL_PAGE, Finding, Index3, Place, Touched
+from .advice import advice
+from .findings import Finding, Index3, Place, Touched
 from .settings import current
-from .words import HINTS, TITLES
+from .words import TITLES
 
-RELATED = {"race", "global race", "divergence", "deadlock", "mixed warp"}  # with a second place
-
-
+RELATED = {  # kinds with a second place
+    "race", "global race", "race in a block", "divergence", "deadlock", "mixed warp",
+}  # fmt: skip
 SHOWN = 3  # findings in full; what comes after them mostly has the same cause
 
 
 def report(kernel: str, findings: list[Finding]) -> str:
-    """The messages of a launch: the first ones whole, a line for each of the others."""
-    parts = [text(kernel, finding) for finding in findings[:SHOWN]]
+    """The messages of a launch: the first ones whole, a line for each of the others.
+
+    Who left before one barrier is missing at the next: of such notes one is shown.
+    """
+    notes = [i for i, finding in enumerate(findings) if finding.is_warning]
+    whole = [f for i, f in enumerate(findings) if i not in notes[1:]][:SHOWN]
+    parts = [text(kernel, finding) for finding in whole]
     others = [
-        f"{kernel}: also {TITLES[f.kind]}, {f.at.file} line {f.at.line}" for f in findings[SHOWN:]
+        f"{kernel}: also {TITLES[f.kind]}, {f.at.file} line {f.at.line}"
+        for f in findings
+        if not any(f is shown for shown in whole)
     ]
     return "\n\n".join([*parts, "\n".join(others)] if others else parts)
 
@@ -30,44 +38,9 @@ def text(kernel: str, finding: Finding) -> str:
     where = f", {finding.at.file} line {finding.at.line}" if finding.at.line else ""
     word = "note" if finding.is_warning else "error"
     lines = [f"{kernel}: {word}: {title}{where}{times}", *_quotes(finding)]
-    hint = _hint(finding)
+    hint = advice(finding)
     end = "" if hint.endswith("?") else "."
     return "\n".join([*lines, _what(finding), f"What to look for: {hint}{end}"])
-
-
-def _hint(finding: Finding) -> str:
-    if finding.kind in ("out of bounds", "bad pointer"):
-        return _bounds_hint(finding)
-    with_atomic = "updates" in (finding.access, finding.access2)
-    same_line = finding.line == finding.line2
-    if finding.kind == "race" and finding.access == finding.access2 == "writes" and same_line:
-        return HINTS["race of writers"]
-    if finding.kind == "race" and with_atomic:
-        return HINTS["race with an atomic"]
-    if finding.kind == "race" and same_line:
-        warp = finding.in_one_warp
-        return HINTS["race on a line"].replace("BARRIER", "__syncwarp" if warp else "__syncthreads")
-    if finding.kind == "race" and finding.in_one_warp:
-        return HINTS["race in a warp"]
-    if finding.kind == "global race" and with_atomic:
-        return HINTS["global race with an atomic"]
-    if finding.kind == "global race" and "reads" in (finding.access, finding.access2):
-        return HINTS["global race" if same_line else "global race of two lines"]
-    return HINTS[finding.kind]
-
-
-def _bounds_hint(finding: Finding) -> str:
-    touched = finding.touched
-    if touched is None:
-        return HINTS["null pointer" if finding.address < NULL_PAGE else "bad pointer"]
-    if touched.index and touched.index[0] < 0:
-        return "a guard for the first elements: the index is below zero"
-    if touched.dynamic:
-        return ("the launch gives the size of this array, in bytes: "
-                f"`shared_mem=elements * {touched.element}`")  # fmt: skip
-    if touched.space == "shared":
-        return "compare the index with the size in the declaration"
-    return HINTS["out of bounds"]
 
 
 # ---- the lines ----
@@ -185,6 +158,7 @@ SENTENCES = {
     "out of bounds": lambda f: _bounds(f),
     "race": _race,
     "global race": _global_race,
+    "race in a block": _race,
     "uninitialised": lambda f: f"{_who(f)} reads {_element(f)}, which no thread of the block has "
     "written.",
     "in flight": lambda f: f"{_who(f)} reads {_element(f)} while a cp_async16 to it is still on "

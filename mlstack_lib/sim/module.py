@@ -121,7 +121,7 @@ class RawModule:
                            f'`extern "C" __global__ void {name}(...)`')  # fmt: skip
         known = list(self.source.signatures)
         return CompileError(
-            f"{self.source.name} has no kernel {name!r}{nearest(name, known)}; "
+            f"{self.source.last_file} has no kernel {name!r}{nearest(name, known)}; "
             f"its kernels: {', '.join(known) or 'none'}"
         )
 
@@ -136,8 +136,8 @@ class RawModule:
         if not names:
             known = ", ".join(self.source.signatures)
             raise CompileError(
-                f'{self.source.name}: no kernel can be called; write `extern "C" __global__ void '
-                f"name(...)`" + (f" (found: {known})" if known else "")
+                f'{self.source.last_file}: no kernel can be called; write `extern "C" __global__ '
+                f"void name(...)`" + (f" (found: {known})" if known else "")
             )
         flags = [word for word in self.options if word[:2] in ("-D", "-U", "-I")]
         folder = kernel_library(self.source, names, compiler, check, flags)

@@ -15,7 +15,7 @@ KINDS = (
     "", "out of bounds", "race", "global race", "uninitialised", "divergence",
     "left before barrier", "deadlock", "wrong mask", "wrong lane", "mixed warp", "bad pointer",
     "time limit", "misaligned", "in flight", "stack overflow", "shared limit", "division",
-    "illegal", "assertion", "trap", "race",
+    "illegal", "assertion", "trap", "race", "race in a block", "race in a block",
 )  # fmt: skip
 EVENTS = ("barriers", "shuffles", "votes", "syncwarps", "mma", "ldmatrix", "cp.async", "atomics")
 SHARED_ID = 1 << 20

@@ -79,7 +79,10 @@ def _declaration(source: Source, match: re.Match) -> str:
         raise refused(source, line, INITIAL_VALUE)
     declared = _declarators(DROPPED.sub(" ", whole))
     if declared is None:
-        raise refused(source, line, f"cannot read this declaration: {' '.join(whole.split())}")
+        said = " ".join(whole.split())
+        if re.fullmatch(r"(?:extern )?__shared__ \w+ ?(\[[^\[\]]*\] ?)+", said):
+            raise refused(source, line, "the type is missing: `__shared__ float tile[16][16];`")
+        raise refused(source, line, f"cannot read this declaration: {said}")
     if dynamic and not all(dimensions for *_, dimensions in declared):
         raise refused(source, line, "an `extern __shared__` array has brackets, with nothing in "
                       "them: `extern __shared__ float s[];`")  # fmt: skip

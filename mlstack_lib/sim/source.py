@@ -71,6 +71,11 @@ class Source:
         """The learner's file and line number."""
         return self._places[line - 1] if 0 < line <= len(self._places) else (self.name, 0)
 
+    @property
+    def last_file(self) -> str:
+        """What the text ends in: of one put together from several the learner's own."""
+        return self._places[-1][0]
+
     def line_text(self, line: int) -> str:
         """The text of a line."""
         return self._lines[line - 1] if 0 < line <= len(self._lines) else ""

@@ -4,6 +4,7 @@ TITLES = {
     "out of bounds": "index out of range",
     "race": "race in shared memory",
     "global race": "race in global memory between blocks",
+    "race in a block": "race in global memory",
     "uninitialised": "shared memory read before it was written",
     "divergence": "threads wait at different barriers",
     "left before barrier": "some threads left the kernel before a barrier",
@@ -38,6 +39,11 @@ HINTS = {
         "a place between the two accesses where `__syncwarp()` is missing. The 32 threads of a "
         "warp do not run in step: without it the result depends on who comes first"
     ),
+    "race in a block": (
+        "the index: are both threads meant to touch this element? Then a `__syncthreads()` between "
+        "the two accesses, at which all threads of the block wait for each other. Without it the "
+        "result depends on who comes first"
+    ),
     "race on a line": (
         "in a loop a `BARRIER()`, where threads wait for each other, between one round and the "
         "next; else one between reading and writing, the value kept in a variable meanwhile. If "
@@ -55,9 +61,10 @@ HINTS = {
     ),
     "global race": (
         "the index: does it give every block elements of its own, as `blockIdx.x * blockDim.x + "
-        "threadIdx.x` does? Where blocks are to add to the same element, use `atomicAdd`. Blocks "
-        "run at the same time and in any order, so the result is a matter of luck"
+        "threadIdx.x` does? Blocks run at the same time and in any order, so the result is a "
+        "matter of luck"
     ),
+    "adding": "Where several threads are to add to one element, use `atomicAdd`",
     "global race of two lines": (
         "the index: is it one that another block writes? Blocks run in any order, and none can "
         "wait for another: what one block writes, others can read in the next launch (or after "
@@ -80,9 +87,10 @@ HINTS = {
         "barrier ends when all threads of the block have come to the same one"
     ),
     "left before barrier": (
-        "an early `return`, or a loop whose number of rounds differs among the threads. Put the "
-        "work under `if (i < n)` instead, and let all threads come to every barrier. GPUs since "
-        "2017 do not count the threads that have left, but CUDA's guide does not promise it"
+        "an early `return`, an `if` around the barrier, or a loop whose number of rounds differs "
+        "among the threads. Put only the work under an `if`, and let all threads come to every "
+        "barrier. GPUs since 2017 do not count the threads that have left, but CUDA's guide does "
+        "not promise it"
     ),
     "deadlock": (
         "an `if` around one of them that some threads do not enter. A barrier waits for all "
@@ -95,6 +103,10 @@ HINTS = {
     "wrong lane": (
         "the distance, and the mask: a bit for each thread of the warp that is read from. What "
         "comes from another is undefined"
+    ),
+    "lane that stayed away": (
+        "an `if` or a `return` that keeps some lanes from this line: with FULL_MASK, 0xffffffff, "
+        "all 32 of the warp must come to it. What comes from one that does not is undefined"
     ),
     "mixed warp": (
         "a branch that only some threads take. All threads that a mask names must come to the same "

@@ -22,8 +22,27 @@ RIGHT = """extern "C" __global__ void twice(const float* x, float* y, float* sum
 WRONG = {
     "no guard": ("if (i < n) y", "y", "twice.cu line 3"),
     "another factor": ("FACTOR", "3", "y[0] is "),
+    "a note on a right result": (
+        "}\n",
+        "    if (i > 2) return;\n    __syncthreads();\n}\n",
+        "right, but some threads left the kernel before a barrier, twice.cu line 6",
+    ),
+    "a note on a wrong result": (
+        "FACTOR",
+        "3 * FACTOR; if (i > 2) return; __syncthreads(); y[i] = 3",
+        "And some threads left the kernel before a barrier, twice.cu line 3",
+    ),
+    "a variable without a value": (
+        "if (i < n) y[i] = FACTOR * x[i]",
+        "float off; if (n > 99) off = x[0]; if (i < n) y[i] = FACTOR * x[i] + off",
+        "Does `off` begin with a value?",
+    ),
     "too short": ("i < n", "i + 1 < n", "y[4] is nan, want"),
-    "changes what it reads": ("if (i == 0)", "((float*)x)[0] = 7; if (i == 0)", "it changed `x`"),
+    "changes what it reads": (
+        "if (i == 0)",
+        "if (i == 0) ((float*)x)[0] = 7; if (i == 0)",
+        "it changed `x`",
+    ),
     "does not compile": ("unsigned i =", "unsigned i", "twice.cu line 2"),
     "no such entry": ("void twice", "void thrice", "thrice"),
 }

@@ -23,7 +23,8 @@ kernel_mutant(*ADD_BIAS, "row >= rows || column >= columns", "row >= rows && col
 kernel_mutant(*ADD_BIAS, "row >= rows || ", "", "index out of range")
 kernel_mutant(*ADD_BIAS, "+ bias[column];", "+ bias[row];", "y[0, 2] is 0, want 4")
 kernel_mutant(*ADD_BIAS, "y[row * columns", "y[row * rows", "y[")
-kernel_mutant(*ADD_BIAS, "blockDim.y + threadIdx.y", "blockDim.y + threadIdx.x", "want")
+kernel_mutant(*ADD_BIAS, "blockDim.y + threadIdx.y", "blockDim.y + threadIdx.x",
+              "race in global memory, add_bias.cu line 11")  # fmt: skip
 kernel_mutant(*ADD_BIAS, "x[row * columns + column]", "x[column * rows + row]", "y[0, 1] is")
 kernel_mutant(*ADD_BIAS, """unsigned column = blockIdx.x * blockDim.x + threadIdx.x;
     unsigned row = blockIdx.y * blockDim.y + threadIdx.y;""",
@@ -31,6 +32,9 @@ kernel_mutant(*ADD_BIAS, """unsigned column = blockIdx.x * blockDim.x + threadId
     unsigned column = blockIdx.x * blockDim.x + t / blockDim.y;
     unsigned row = blockIdx.y * blockDim.y + t % blockDim.y;""",
               "sectors for a request of a warp")  # fmt: skip
+
+kernel_mutant(*ADD_BIAS, "y[row * columns + column] = x[row * columns", "y[row * rows + column] = x[row * rows",
+              "rows by their y; a row is `columns` numbers long")  # fmt: skip
 
 # ---- 8.3 axpy ----
 
@@ -75,6 +79,17 @@ kernel_mutant(*TRANSPOSE, NAIVE + "tile[i][tx] = x[row * columns + column];\n   
               NAIVE + "y[column * rows + row] = x[row * columns + column];\n    }\n    return;",
               "line 13 (store 4 B) moves 32 sectors")  # fmt: skip
 
+kernel_mutant(
+    *TRANSPOSE,
+    "__shared__ float tile",
+    "float tile",
+    "each thread has a tile of its own: is it `__shared__`?",
+)
+# threads that have nothing to read leave, before the barrier
+kernel_mutant(*TRANSPOSE, "column = first_column + tx;\n        if (row < rows && column < columns) tile",
+              "column = first_column + tx;\n        if (row >= rows || column >= columns) return;\n        tile",
+              "Look: who returns before the barrier is missing")  # fmt: skip
+
 # ---- 8.5 sum_halves ----
 
 HALVES = "8.5 sum_halves", "sum_halves"
@@ -98,6 +113,37 @@ kernel_mutant(*HALVES, """for (unsigned width = BLOCK / 2; width > 0; width /= 2
     }""", "for (unsigned j = 1; t == 0 && j < BLOCK; j++) scratch[0] += scratch[j];",
               "requests to shared memory in a block, 29 are enough")  # fmt: skip
 
+# barriers that not all threads come to: GPUs let it pass, and the sum is right
+LEFT = "right, but some threads left the kernel before a barrier, sum_halves.cu line "
+STEP = (
+    FILL
+    + "    __syncthreads();\n    for (unsigned width = BLOCK / 2; width > 0; width /= 2) {\n"
+    + ADDS
+)
+IN_BRANCH = "        if (t < width) { scratch[t] += scratch[t + width]; __syncthreads(); }\n"
+kernel_mutant(*HALVES, ADDS + "        __syncthreads();\n", IN_BRANCH, LEFT + "12")
+kernel_mutant(*HALVES, STEP + "        __syncthreads();\n", STEP.replace(ADDS,
+              "        if (t < width) { __syncthreads(); scratch[t] += scratch[t + width]; }\n")
+              .replace("    __syncthreads();\n    for", "    for"), LEFT + "11")  # fmt: skip
+kernel_mutant(
+    *HALVES,
+    ADDS,
+    "        if (t >= width) return;\n        scratch[t] += scratch[t + width];\n",
+    LEFT + "14",
+)
+kernel_mutant(*HALVES, "if (t == 0) parts[blockIdx.x] = ", "parts[blockIdx.x] = ",
+              "128 threads of a block write their part, one is enough. Case: n = 1, 1 block of 128 threads. "
+              "Look: does only thread 0 write")  # fmt: skip
+kernel_mutant(
+    *HALVES,
+    "parts[blockIdx.x] = scratch",
+    "parts[blockIdx.x] += scratch",
+    "does thread 0 assign the sum",
+)
+# leaving before the first barrier is the cause of what is read unwritten, and is said first
+kernel_mutant(*HALVES, FILL, "    if (i >= n) return;\n    scratch[t] = x[i];\n",
+              "note: some threads left the kernel before a barrier, sum_halves.cu line 11")  # fmt: skip
+
 # ---- 8.6 sum_many ----
 
 MANY = "8.6 sum_many", "sum_many"
@@ -109,6 +155,14 @@ kernel_mutant(
 )
 kernel_mutant(*MANY, "sum += x[i]", "sum = x[i]", "parts[0] is")
 kernel_mutant(*MANY, "i < n", "i <= n", "index out of range, sum_many.cu line 10")
+
+kernel_mutant(*MANY, "float sum = 0.0f;", "float sum;", "Does `sum` begin with a value?")
+kernel_mutant(
+    *MANY,
+    "    float sum = 0.0f;\n",
+    "    float &sum = scratch[t] = 0.0f;\n",
+    "requests to shared memory in a block, 29 are",
+)
 
 # ---- 8.7 sum_warps ----
 
@@ -124,7 +178,7 @@ kernel_mutant(
 kernel_mutant(*WARPS, "if (lane == 0) scratch", "scratch", "race in shared memory")
 kernel_mutant(*WARPS, "scratch[warp] = sum", "scratch[t] = sum", "index out of range")
 kernel_mutant(*WARPS, "    if (warp > 0) return;\n    sum = lane < BLOCK / 32 ? scratch[lane] : 0.0f;\n",
-              "    if (t >= BLOCK / 32) return;\n    sum = scratch[lane];\n", "takes no part")  # fmt: skip
+              "    if (t >= BLOCK / 32) return;\n    sum = scratch[lane];\n", "keeps some lanes from this line: with FULL_MASK")  # fmt: skip
 kernel_mutant(*WARPS, FIRST + STORE, "    sum = block_sum(sum, scratch);\n    if (t == 0) parts[blockIdx.x] = sum;\n    return;\n",
               "right, but 2 barriers in a block")  # fmt: skip
 
@@ -132,7 +186,7 @@ kernel_mutant(*WARPS, FIRST + STORE, "    sum = block_sum(sum, scratch);\n    if
 
 VECTOR = "8.8 sum_vector", "sum_vector"
 TAIL = "    if (4 * quads + first < n) sum += x[4 * quads + first];\n"
-kernel_mutant(*VECTOR, TAIL, "", "the sum of parts is")
+kernel_mutant(*VECTOR, TAIL, "", "the sum of parts is 0, want 6.")
 kernel_mutant(*VECTOR, TAIL, TAIL.replace("first", "threadIdx.x"), "the sum of parts is")
 kernel_mutant(*VECTOR, "i < quads", "i < n", "index out of range, sum_vector.cu line 13")
 kernel_mutant(*VECTOR, "(v.z + v.w)", "v.z", "the sum of parts is")
@@ -160,4 +214,7 @@ ZERO = "    if (t < 10) counts[t] = 0;\n    __syncthreads();\n"
 kernel_mutant(*HISTOGRAM, ZERO, "", "shared memory read before it was written")
 kernel_mutant(*HISTOGRAM, ZERO, ZERO.partition("    __")[0], "race in shared memory")
 kernel_mutant(CLINIC, "clinic_gather", "const long long* __restrict__", "const int* __restrict__ ",
-              "an array of int64, 8 bytes an element, but the kernel takes them for `int`")  # fmt: skip
+              "but the kernel takes them for `int` or `unsigned`, 4 bytes")  # fmt: skip
+kernel_mutant(
+    CLINIC, "clinic_gather", "const long long*", "const long*", "on Windows a `long` has 4 bytes"
+)

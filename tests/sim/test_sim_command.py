@@ -2,14 +2,18 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
+from chapter_kernels import CONSTANTS, CONSTANTS_OF, ROOT
 from nbclient import NotebookClient
 from sim_kernels import FOLDER
 
 from mlstack_lib import cli
+from mlstack_lib.kernels import redefines_common
+from mlstack_lib.sim.command import _kernel
 
 TREE = ["simulate", str(FOLDER / "reduce.cu"), "reduce_tree", "--grid", "4", "--block", "256"]
 GOOD = ["--arg", "arange:1000", "--arg", "empty:4", "--arg", "1000"]
@@ -95,6 +99,54 @@ def test_a_file_that_is_no_text_is_refused(capsys, tmp_path):
     file.write_bytes(b"\xff\xfe\x00")
     status, _, errors = mlstack(capsys, "simulate", file, "k", "--grid", "1", "--block", "1")
     assert (status, errors) == (2, f"mlstack: simulate: {file} is no text in UTF-8\n")
+
+
+# ---- as in the course ----
+
+COURSE = sorted((ROOT / "solutions" / "kernels").glob("*.cu"))
+
+
+@pytest.mark.parametrize("file", COURSE, ids=lambda file: file.stem)
+def test_every_kernel_of_the_course_can_be_simulated(file):
+    defines = [f"{k}={v}" for k, v in CONSTANTS_OF.get(file.stem, CONSTANTS).items()]
+    _kernel(SimpleNamespace(file=file, entry=file.stem, D=defines)).compile()
+
+
+def test_the_command_of_chapter_08_runs(capsys):
+    text = (ROOT / "chapters" / "src" / "08_first_kernels.py").read_text(encoding="utf-8")
+    (command,) = re.findall(r"mlstack simulate (kernels/max_vector\.cu .*)", text)
+    words = command.replace("max_vector", "sum_vector").split()
+    words[0] = ROOT / "solutions" / words[0]
+    status, output, _ = mlstack(capsys, "simulate", *words)
+    assert status == 0
+    assert "parts: float32 (2,)" in output
+    assert "NaN" not in output
+
+
+CLASHES = [
+    "__device__ float block_sum(float v, float* s) { return v; }",
+    "__device__ __forceinline__ float warp_sum(float v) { return v; }",
+    "template <int N>\n__device__ int gelu(int v) { return v; }",
+    "const int STEP = 4;",
+    "enum { FIRST, CLIP };",
+]
+BESIDE = [
+    "__device__ float twice(float v) { return 2 * v; }",
+    "// block_sum is not used",
+    "#define STEP 3",
+]
+
+
+@pytest.mark.parametrize("own", CLASHES + BESIDE, ids=lambda text: text[:30])
+def test_a_file_may_define_what_common_cuh_has(own, capsys, tmp_path):
+    file = tmp_path / "own.cu"
+    file.write_text(f'{own}\nextern "C" __global__ void k(float* y) {{\n  y[9] = 1;\n}}\n')
+    status, output, errors = mlstack(
+        capsys, "simulate", file, "k", "--grid", "1", "--block", "1", "--arg", "ones:1"
+    )
+    assert (status, errors) == (1, "")
+    assert f"own.cu line {3 + own.count(chr(10))}" in output
+    assert redefines_common(own) == (own in CLASHES)
 
 
 def test_a_number_becomes_what_the_parameter_is(capsys, tmp_path):

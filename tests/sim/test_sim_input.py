@@ -68,7 +68,7 @@ def test_a_wrong_launch_is_refused(wrong, message):
 def test_arrays_that_do_not_fit_are_refused(arrays):
     x, y = arrays
     with pytest.raises(
-        sim.LaunchError, match=r"array of float64, 8 bytes an element.*astype\(np.float32\)`$"
+        sim.LaunchError, match=r"array of float64, 8 bytes an element.*astype\(np.float32\)`, or"
     ):
         launch(x=sim.zeros(64))
     with pytest.raises(

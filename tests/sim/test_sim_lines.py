@@ -63,7 +63,7 @@ def test_lines_agree_with_addr2line(compiler):
 
 def test_columns_lead_to_the_access(compiler):
     kernel = sim.RawKernel(
-        'extern "C" __global__ void k(float* y) {\n  int t = threadIdx.x; y[t] = 1; y[t + 1] = 2;\n}',
+        'extern "C" __global__ void k(float* y) {\n  int t = threadIdx.x; y[t] = 1; y[t + 32] = 2;\n}',
         "k",
     )
     y = sim.empty(32, "f4")
@@ -72,7 +72,7 @@ def test_columns_lead_to_the_access(compiler):
     finding = caught.value.findings[0]
     assert finding.line == 2
     assert str(caught.value).split("\n")[2].index("^") == str(caught.value).split("\n")[1].index(
-        "y[t + 1]"
+        "y[t + 32]"
     )
 
 

@@ -125,6 +125,35 @@ def test_a_missing_barrier_is_one_message_whoever_came_first():
     assert text.count(": error: race") == 1
 
 
+def test_leaving_early_is_said_first_and_once_where_it_is_the_cause():
+    body = "__shared__ float s[64]; if (t >= 20) return;\ns[t] = t; __syncthreads();\n__syncthreads(); y[t] = s[63 - t];"
+    text = run(body)
+    assert text.startswith(
+        "k: note: some threads left the kernel before a barrier, kernel.cu line 3"
+    )
+    assert text.count("What to look for: an early `return`") == 1
+    assert "k: error: shared memory read before it was written" in text
+    assert text.endswith("k: also some threads left the kernel before a barrier, kernel.cu line 4")
+
+
+def test_an_atomic_is_suggested_where_a_line_adds():
+    assert run("y[0] = t;").endswith("on a GPU that varies.")
+    assert run("y[0] += t;").endswith("add to one element, use `atomicAdd`.")
+    assert run("for (int i = t; i < 99; i += 64) y[0] = i;").endswith("on a GPU that varies.")
+
+
+def test_a_shuffle_that_some_lanes_do_not_reach_is_told_from_a_wrong_mask():
+    text = run("if (t < 4) y[t] = __shfl_down_sync(0xffffffff, 1.0f, 16);")
+    assert "an `if` or a `return` that keeps some lanes from this line" in text
+
+
+def test_a_kernel_that_is_not_there_is_missed_in_the_file_that_the_text_names():
+    with pytest.raises(sim.CompileError, match="^add.cu has no kernel 'add'"):
+        sim.RawKernel(f'#define X 1\n#line 1 "add.cu"\n{SAXPY}', "add")
+    with pytest.raises(sim.CompileError, match="^add.cu has no kernel 'add'"):
+        sim.RawKernel('#define X 1\n#line 1 "add.cu"\n', "add")
+
+
 def test_code_behind_a_shared_declaration_keeps_its_columns(compiler):
     text = run("__shared__ float s[64]; s[t] = 0; __syncthreads();\n"
                "__shared__ int z; if (t < 1) z = 0; __syncthreads(); y[t] = t / z;",
@@ -160,6 +189,18 @@ WRONG = [  # what is replaced in saxpy by what, what the caret stands under, wha
     ("int i", "__shared__ float s[n]; int i", "", ["must be known", "extern __shared__ float s[];"]),
     ("int i", "cudaMalloc(&x, 4); int i", "cudaMalloc", ["Python allocates"]),
     ("int i", "float m = INFINITY; int i", "INFINITY", ["no <math.h>"]),
+    ("x[i];", "x[i][0];", "", ["a pointer takes one index", "`x[row * columns + column]`"]),
+    ("if (i < n)", "if i < n:", "", ["into parentheses, and no colon", "`if (i < n)`"]),
+    ("int i", "for j in range(n): int i", "", ["into parentheses", "for (unsigned i = 0;"]),
+    ("a * x[i]", "a * __shfl_down_sync(x[i], 4)", "", ["the mask of the lanes", "comes first"]),
+    ("int i", "const float4* x4 = x; int i", "", ["= reinterpret_cast<const float4*>(x);`"]),
+    ("int i", "float4 v = x[0]; int i", "", ["a float4 is four floats", "one by one"]),
+    ("int i", "float s = 0; s += *(const float4*)x; int i", "", ["v.x, v.y, v.z and v.w"]),
+    ("int i", "float4 v; v += *(const float4*)x; int i", "", ["a float4 is four floats"]),
+    ("int i", "float s = *(const float4*)x; int i", "", ["a float4 is four floats"]),
+    ("int i", "auto v = reinterpret_cast<float4*>(x); int i", "", ["what is `const` stays so"]),
+    ("int i", "int j = BLOCK; int i", "BLOCK", ["a constant that the launch gives", "-D BLOCK=128"]),
+    ("int i", "__shared__ tile[4][5]; int i", None, ["line 2: the type is missing", "float tile"]),
 ]  # fmt: skip
 
 

@@ -3,17 +3,26 @@
 Numbers are small whole ones, so that every order of adding gives the same sum.
 """
 
+import re
+
 import numpy as np
 
 from ... import sim
 from ...kernels import STUB_MARKER
+from ...sim.source import blank
 from ..judging import exercise, judge
 from ..kernel_cases import InOut, KernelCase, Output
 from ..kernel_files import KernelFile, solution
 from ..source import cut
+from .profiles_08 import (
+    REQUESTS,
+    require_coalesced,
+    require_few_requests,
+    require_full_warps,
+    require_no_conflicts,
+)  # fmt: skip
 
 BLOCK = 128
-REQUESTS = 29  # to shared memory in a block of sum_halves: 4 fill, 8 times 3 add, 1 reads the sum
 CLINIC = "8.9 clinic"
 
 
@@ -49,40 +58,14 @@ def whole_numbers(shape, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(-8, 9, shape).astype(np.float32)
 
 
-# ---- what the profile must show ----
+def _of(n: int, grid: int, block: int) -> str:
+    """A launch in words."""
+    return f"n = {n}, {grid} block{'s' * (grid > 1)} of {block} threads"
 
 
 def _profile(kernel: KernelFile, **constants):
     """Of the last launch in the simulator."""
     return kernel.compiled(sim, **constants).profile()
-
-
-def _require_coalesced(case: KernelCase, profile) -> None:
-    """No access to global memory moves more sectors than its bytes need."""
-    for row in profile.rows:
-        enough = -(-row.ideal // row.requests)
-        case.require(
-            row.space != "global" or row.moved <= row.ideal,
-            f"right, but line {row.place.line} ({row.op} {row.size} B) moves {row.worst} sectors "
-            f"for a request of a warp, where {enough} are enough",
-        )
-
-
-def _require_full_warps(case: KernelCase, profile) -> None:
-    """On average most lanes take part in a load: the work is shared out."""
-    for row in profile.rows:
-        case.require(
-            row.op != "load" or row.space != "global" or row.lanes > 16,
-            f"right, but in line {row.place.line} only {row.lanes:.0f} of 32 lanes load at a time",
-        )
-
-
-def _require_no_conflicts(case: KernelCase, profile) -> None:
-    for row in profile.rows:
-        case.require(
-            row.space != "shared" or row.worst == 1,
-            f"right, but line {row.place.line} ({row.op}) has a bank conflict of {row.worst} ways",
-        )
 
 
 # ---- map, two dimensions, grid-stride ----
@@ -95,7 +78,7 @@ def check_add(mine):
         blocks = blocks_for(n, block)
         a, b = whole_numbers(n), whole_numbers(n, seed=1)
         look = "which element belongs to this thread, and is there one?"
-        case = KernelCase(f"n = {n}, {blocks} blocks of {block} threads", look)
+        case = KernelCase(_of(n, blocks, block), look)
         (y,) = case.launch(mine, (blocks,), (block,), a, b, Output((n,)), np.uint32(n))
         case.equal(y, a + b, "y")
     return f"{len(sizes)} sizes"
@@ -110,12 +93,13 @@ def check_add_bias(mine):
         x, bias = whole_numbers((rows, columns)), whole_numbers(columns, seed=1)
         case = KernelCase(
             f"x ({rows}, {columns}), grid {grid}, block {block}",
-            "columns are counted by the x of blockIdx and threadIdx, rows by their y",
+            "columns are counted by the x of blockIdx and threadIdx, rows by their y; "
+            "a row is `columns` numbers long",
         )
         (y,) = case.launch(mine, grid, block, x, bias, Output(x.shape), np.uint32(rows),
                            np.uint32(columns))  # fmt: skip
         case.equal(y, x + bias, "y")
-    _require_coalesced(case, _profile(mine))
+    require_coalesced(case, _profile(mine))
     return f"{len(cases)} shapes, 4 sectors for a request"
 
 
@@ -125,34 +109,41 @@ def check_axpy(mine):
     for n, blocks, block in cases:
         x, y = whole_numbers(n), whole_numbers(n, seed=1)
         look = "where does a thread begin, and how far on is its next element?"
-        case = KernelCase(f"n = {n}, {blocks} blocks of {block} threads", look)
+        case = KernelCase(_of(n, blocks, block), look)
         (got,) = case.launch(mine, (blocks,), (block,), np.float32(3), x, InOut(y), np.uint32(n))
         case.equal(got, y + 3 * x, "y")
-        _require_coalesced(case, _profile(mine))
-    _require_full_warps(case, _profile(mine))
+        require_coalesced(case, _profile(mine))
+    require_full_warps(case, _profile(mine))
     return f"{len(cases)} pairs of n and grid"
 
 
 # ---- shared memory ----
 
 
+def _look_of_transpose(text: str) -> str:
+    """What is most likely wrong, by the kernel's text without its comments."""
+    if re.search(r"^(?!.*__shared__).*\bfloat +\w+ *\[", text, re.MULTILINE):
+        return "each thread has a tile of its own: is it `__shared__`?"
+    if re.search(r"\breturn\s*;.*__syncthreads", text, re.DOTALL):
+        return "who returns before the barrier is missing when the tile is written to y: use `if`"
+    return "both loops go over the tile; the second one writes rows of y, which are columns of x"
+
+
 @exercise("8.4 transpose")
 def check_transpose(mine):
     cases = [(1, 1, 8), (33, 31, 8), (5, 97, 16), (70, 40, 8), (64, 96, 8)]
+    look = _look_of_transpose(blank(mine.text))
     for rows, columns, height in cases:
         grid = (blocks_for(columns, 32), blocks_for(rows, 32))
         x = whole_numbers((rows, columns))
-        case = KernelCase(
-            f"x ({rows}, {columns}), block (32, {height})",
-            "both loops go over the tile; the second one writes rows of y, which are columns of x",
-        )
+        case = KernelCase(f"x ({rows}, {columns}), block (32, {height})", look)
         (y,) = case.launch(mine, grid, (32, height), x, Output((columns, rows)), np.uint32(rows),
                            np.uint32(columns))  # fmt: skip
         case.equal(y, x.T.copy(), "y")
     case.look = "threadIdx.x must run along rows of x when you read, along rows of y when you write"
-    _require_coalesced(case, _profile(mine))
+    require_coalesced(case, _profile(mine))
     case.look = "how far apart are two numbers of a column of the tile, and what if it were 33?"
-    _require_no_conflicts(case, _profile(mine))
+    require_no_conflicts(case, _profile(mine))
     return f"{len(cases)} shapes, 4 sectors for a request, no bank conflict"
 
 
@@ -177,7 +168,7 @@ def _sums(mine, sizes: list[tuple[int, int]], look: str):
     """Launch the sum for each (n, blocks), compare the parts; yield case and profile of each."""
     for n, grid in sizes:
         x = whole_numbers(n)
-        case = KernelCase(f"n = {n}, {grid} blocks of {BLOCK} threads", look)
+        case = KernelCase(_of(n, grid, BLOCK), look)
         case.equal(_launch_sum(case, mine, x, grid), _parts(x, grid), "parts")
         yield case, _profile(mine, BLOCK=BLOCK)
 
@@ -185,12 +176,18 @@ def _sums(mine, sizes: list[tuple[int, int]], look: str):
 @exercise("8.5 sum_halves")
 def check_sum_halves(mine):
     sizes = [(1, 1), (31, 1), (128, 1), (129, 2), (300, 3)]
-    look = "what does a thread without an element put in, and what does it wait for?"
+    look = (
+        "what does a thread without an element put in, is the step of width 1 made, and does "
+        "thread 0 assign the sum to parts[blockIdx.x]?"
+    )
     for case, profile in _sums(mine, sizes, look):
-        came = sum(r.requests for r in profile.rows if r.space == "shared") // profile.blocks
+        stores = [r for r in profile.rows if (r.space, r.op) == ("global", "store")]
+        writers = round(sum(row.requests * row.lanes for row in stores) / profile.blocks)
+        case.look = "does only thread 0 write parts[blockIdx.x]?"
+        what = f"right, but {writers} threads of a block write their part, one is enough"
+        case.require(writers <= 1, what)
         case.look = "which threads add in a step: the first ones, so that whole warps have none?"
-        what = f"right, but {came} requests to shared memory in a block, {REQUESTS} are enough"
-        case.require(came <= REQUESTS, what)
+        require_few_requests(case, profile)
     return f"{len(sizes)} sizes, {REQUESTS} requests to shared memory in a block"
 
 
@@ -199,8 +196,10 @@ def check_sum_many(mine):
     sizes = [(1, 1), (97, 2), (300, 1), (1000, 2), (1024, 3)]
     look = "the loop of 8.3, with `sum` in place of y: where does it begin, how far is a step?"
     for case, profile in _sums(mine, sizes, look):
-        _require_coalesced(case, profile)
-    _require_full_warps(case, profile)
+        require_coalesced(case, profile)
+        case.look = "is `sum` a variable of the thread's own, put into scratch[t] once?"
+        require_few_requests(case, profile)
+    require_full_warps(case, profile)
     return f"{len(sizes)} pairs of n and grid"
 
 
@@ -221,17 +220,17 @@ def check_sum_vector(mine):
     for n, grid in (sizes := [(1, 1), (3, 2), (4, 1), (7, 2), (1024, 1), (2051, 2)]):
         x = whole_numbers(n)
         case = KernelCase(
-            f"n = {n}, {grid} blocks of {BLOCK} threads",
+            _of(n, grid, BLOCK),
             "a float4 is four elements; n % 4 are left over, and each must be added just once",
         )
         parts = _launch_sum(case, mine, x, grid)
-        case.equal(parts.sum(dtype=np.float32), x.sum(dtype=np.float32), "the sum of parts")
+        case.equal(float(parts.sum()), float(x.sum()), "the sum of parts")
         profile = _profile(mine, BLOCK=BLOCK)
         single = sum(row.requests * row.lanes for row in profile.rows
                      if (row.space, row.op, row.size) == ("global", "load", 4))  # fmt: skip
         what = f"right, but {single:.0f} elements are loaded one by one, only {n % 4} have to be"
         case.require(round(single) <= n % 4, what)
-        _require_coalesced(case, profile)
+        require_coalesced(case, profile)
     return f"{len(sizes)} pairs of n and grid, 16 bytes a load"
 
 
@@ -257,7 +256,7 @@ def _visit_steps(mine):
 def _visit_reverse(mine):
     for rows, grid in ((1, 1), (5, 2), (4, 4)):
         x = whole_numbers((rows, 64))
-        case = KernelCase(f"clinic_reverse, {rows} rows of 64, {grid} blocks")
+        case = KernelCase(f"clinic_reverse, grid ({grid},), {rows} rows of 64")
         (y,) = case.launch(mine, (grid,), (64,), x, Output(x.shape), np.uint32(rows), BLOCK=64)
         case.equal(y, x[:, ::-1].copy(), "y")
 
@@ -265,7 +264,7 @@ def _visit_reverse(mine):
 def _visit_squares(mine):
     for n in (128, 1, 100, 300):
         x, grid = whole_numbers(n), blocks_for(n, BLOCK)
-        case = KernelCase(f"clinic_squares, n = {n}, {grid} blocks of {BLOCK}")
+        case = KernelCase(f"clinic_squares, {_of(n, grid, BLOCK)}")
         case.equal(_launch_sum(case, mine, x, grid), _parts(x * x, grid), "parts")
 
 
@@ -287,6 +286,9 @@ def _visit_gather(mine):
         case = KernelCase(f"clinic_gather, idx ({n},) {idx.dtype}", look)
         (y,) = case.launch(mine, (blocks_for(n, 32),), (32,), x, idx, Output((n,)), np.uint32(n))
         case.equal(y, x[idx], "y")
+    plain = re.search(r"\blong\b", blank(mine.text).replace("long long", ""))
+    case.require(not plain, "right here, but on Windows a `long` has 4 bytes: write `long long`",
+                 look=False)  # fmt: skip
 
 
 VISITS = {

@@ -11,14 +11,17 @@ SECTOR, BANK = 32, 4  # bytes
 SHADES = ["#b9d5ea", "#f7cfb3", "#bfe3d3", "#e9c6dc"]  # lanes 0 to 7, 8 to 15, ...
 UNUSED, INK, GREY, WORST = "#eeeeee", "#222222", "#666666", "#A34700"
 ROW = 0.24  # inches
+LONGEST = 84  # characters of code in a title
 
 
 def draw_access(row) -> Figure:
     """Draw the worst request of a row of `kernel.profile()`, each lane where it reads or writes.
 
-    Only the rows of 128 bytes that are touched are drawn. Of global memory a grey box is a sector
-    of 32 bytes, which moves as a whole; of shared memory a column is a bank, and the bank that
-    most different words are asked of is framed."""
+    Only the rows of 128 bytes that are touched are drawn, and of global memory only as much of them
+    as is touched. There a grey box is a sector of 32 bytes, which moves as a whole; of shared
+    memory a column is a bank, and the bank that most different words are asked of is framed. A
+    colour is 8 threads.
+    """
     cells = {lane: row.sample.start + offset for lane, offset in row.sample.offsets.items()}
     touched = sorted({place // LINE for a in cells.values() for place in (a, a + row.size - 1)})
     height = {line: i for i, line in enumerate(touched)}
@@ -29,7 +32,9 @@ def draw_access(row) -> Figure:
         _draw_lane(axes, lane, address, row.size, height)
     if row.space == "shared" and row.worst > 1:
         _frame_worst_bank(axes, cells, row.size, height)
-    _label(axes, row, touched)
+    ends = [a % LINE + row.size for a in cells.values()]
+    width = LINE if row.space == "shared" else -(-max(ends) // SECTOR) * SECTOR
+    _label(axes, row, touched, width)
     return figure
 
 
@@ -63,23 +68,23 @@ def _frame_worst_bank(axes, cells, size, height) -> None:
         )
 
 
-def _label(axes, row, touched) -> None:
+def _label(axes, row, touched, width) -> None:
     shared = row.space == "shared"
     moved = f"{row.worst} sectors of 32 bytes"
     if shared:
         moved = "1 pass, no conflict" if row.worst == 1 else f"{row.worst}-way bank conflict"
     verb = "reads" if row.op == "load" else "writes"
     axes.set_title(
-        f"line {row.place.line}: {row.place.text.strip()[:70]}\n"
+        f"line {row.place.line}: {_shortened(row.place.text.strip())}\n"
         f"warp {row.sample.warp} {verb} {row.sample.array or 'memory'}, "
         f"{row.size} bytes a thread: {moved} (numbers: its threads)",
         loc="left", fontsize=9,
     )  # fmt: skip
-    axes.set(xlim=(-0.5, LINE + 0.5), ylim=(len(touched) + 0.05, -0.05))
+    axes.set(xlim=(-0.5, width + 0.5), ylim=(len(touched) + 0.05, -0.05))
     step = 4 * BANK if shared else SECTOR
-    ticks = range(0, LINE + 1, step)
+    ticks = range(0, width + 1, step)
     axes.set_xticks(list(ticks), [str(t // BANK if shared else t) for t in ticks])
-    axes.set_xlabel("bank" if shared else "byte of the row")
+    axes.set_xlabel("bank" if shared else "bytes further on")
     axes.set_yticks(
         [i + 0.5 for i in range(len(touched))], [f"{line * LINE:,}" for line in touched]
     )
@@ -88,3 +93,7 @@ def _label(axes, row, touched) -> None:
     axes.grid(visible=False)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
+
+
+def _shortened(code: str) -> str:
+    return code if len(code) <= LONGEST else f"{code[: LONGEST - 4]} ..."

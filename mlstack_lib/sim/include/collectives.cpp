@@ -181,6 +181,7 @@ COLD void clear_warp_epoch(Worker* w, Warp* warp) {
       if (r->tag >> 21 == w->epoch && (r->tag >> 5 & 31) == number) r->tag = 0;
   }
   warp->epoch = 0;
+  w->met = true;  // or epoch 0 would say that this warp has never waited
 }
 static void complete(Worker* w, Warp* warp, Group* group) {
   u32 arrived = group->arrived, number = (u32)(warp - w->warp);

@@ -140,6 +140,7 @@ static void open_barrier(Worker* w) {
   if (UNLIKELY(w->left)) report_left(w);
   count_event(w, BARRIER, w->barrier_line);
   w->waiting = 0;
+  w->met = true;
   w->votes = w->next_votes;
   next_epoch(w);
   w->ready_warps = 0;

@@ -62,7 +62,7 @@ static void prepare_block(Worker* w, u64 block) {
   w->block = uint3{(u32)(block % x), (u32)(block / x % y), (u32)(block / x / y)};
   w->block_tag = (u64)launch_tag << 57 | (block & (BLOCKS - 1)) << 20;
   w->waiting = w->left = w->ready_warps = 0;
-  w->fenced = w->mixed = false;
+  w->fenced = w->mixed = w->met = false;
   w->blocks++;
   fill(w, RED_ZONE, w->filled);
   if (launch.p.dynamic_shared) fill(w, DYNAMIC, DYNAMIC + launch.p.dynamic_shared);

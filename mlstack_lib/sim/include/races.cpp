@@ -6,9 +6,11 @@
 
      31..21 block epoch   20..11 warp epoch   10 atomic   9..0 thread       where: 31..28 bytes, site
 
-   Global memory. Each word remembers one access, and only blocks are told apart: a launch does not say
-   in which order they run, so two blocks are always at the same time, unless one published what it
-   wrote (__threadfence, then an atomic) and the other looked (an atomic) after that.
+   Global memory. Each word remembers one access, and blocks are told apart: a launch does not say in
+   which order they run, so two blocks are always at the same time, unless one published what it wrote
+   (__threadfence, then an atomic) and the other looked (an atomic) after that. A record has no room for
+   an epoch, so that threads of one block are told apart only until its first barrier, and only when
+   the later of two accesses writes: what a block reads of its own takes the fast way.
 
      63..57 launch   56..53 bytes   52 several blocks   51..50 what   49..40 thread   39..20 block
      19..0 site
@@ -121,13 +123,13 @@ static bool ordered(Worker* w, u64 record) {
   u32 when = published[block_number(record)];
   return when && when <= looked[block_number(w->block_tag)];
 }
-COLD void report_global_race(Worker* w, const char* p, u32 size, Site site, int access,
+COLD void report_global_race(Worker* w, int kind, const char* p, u32 size, Site site, int access,
                              u64 record) {
   if (ordered(w, record)) return;
   static const int accesses[4] = {READS, READS, WRITES, UPDATES};
   u64 low, high;
   int id = (int)sim_array_at(p, &low, &high);
-  Finding* f = report(w, GLOBAL_RACE, site, (Site)record & ((1u << SITE_BITS) - 1), id);
+  Finding* f = report(w, kind, site, (Site)record & ((1u << SITE_BITS) - 1), id);
   if (!f) return;
   u64 block = block_number(record), x = launch.p.grid[0], y = launch.p.grid[1];
   f->access = access;
@@ -150,6 +152,14 @@ INLINE u64 remembered(u64 old, u64 mine, bool same_block) {
   if (had == now || now == WAS_READ) return old | bytes | (same_block ? 0 : SEVERAL);
   return same_block ? mine | bytes | (old & SEVERAL) : mine;
 }
+// Two threads of one block at one whole word, of whose bytes it is not known who touched which.
+INLINE bool unordered_in_block(Worker* w, u64 old, u64 mine) {
+  u32 other = old >> 40 & THREAD_BITS, had = old >> 50 & 3, kind = mine >> 50 & 3;
+  if (LIKELY(w->met || other == (mine >> 40 & THREAD_BITS))) return false;
+  if (w->fenced || kind == WAS_READ || (had == kind && kind == WAS_UPDATED)) return false;
+  if (~mine & 15ull << BYTE_SHIFT || launch.blocks > BLOCKS) return false;
+  return other / 32 != w->current->warp || !w->warp[other / 32].epoch;
+}
 static __attribute__((noinline)) void note_global(Worker* w, u64 word, u64 mine, const char* p,
                                                   u32 size, int access) {
   u64 bytes = mine >> BYTE_SHIFT & 15, old = __atomic_load_n(&device_words[word], __ATOMIC_RELAXED);
@@ -162,7 +172,10 @@ static __attribute__((noinline)) void note_global(Worker* w, u64 word, u64 mine,
     bool quiet = fresh || !(old >> BYTE_SHIFT & bytes) || (had == kind && kind != WAS_WRITTEN) ||
                  (same_block && (!(old & SEVERAL) || had != WAS_READ || kind == WAS_READ));
     if (UNLIKELY(!quiet))
-      report_global_race(w, p, size, (Site)mine & ((1u << SITE_BITS) - 1), access, old);
+      report_global_race(w, GLOBAL_RACE, p, size, (Site)mine & ((1u << SITE_BITS) - 1), access, old);
+    else if (UNLIKELY(same_block && unordered_in_block(w, old, mine)))
+      report_global_race(w, !((old ^ mine) >> 40 & WARP_BITS) ? RACE_OF_LANES : RACE_IN_BLOCK, p, size,
+                         (Site)mine & ((1u << SITE_BITS) - 1), access, old);
     if (now == old || replace(w, &device_words[word], &old, now)) return;
   }
 }

@@ -70,6 +70,8 @@ enum Kind {
   ASSERTION,
   TRAP,
   RACE_IN_WARP,  // apart from RACE, so that the example shown is one between warps if there is any
+  RACE_IN_BLOCK,  // in global memory
+  RACE_OF_LANES,  // the same within a warp, apart for the same reason
 };
 enum Access { READS = 0, WRITES = 1, UPDATES = 2 };  // UPDATES: an atomic
 struct Finding {
@@ -162,7 +164,7 @@ struct Worker {
 
   u32 turn, ready_warps, warps, threads, waiting, left;
   int barrier, barrier_line, votes, next_votes;
-  bool mixed, fenced;
+  bool mixed, fenced, met;  // met: at a barrier, which orders the block's threads
   uint3 block;
   u64 sequence;  // of the block among those handed out
   u32 filled, random;
