@@ -22,7 +22,7 @@ import numpy as np
 import mlstack_lib as ml
 from mlstack_lib import kernels
 from mlstack_lib.course import figures, use
-from mlstack_lib.course.exercises import chapter_09 as given
+from mlstack_lib.course.exercises import launches_09 as given
 from mlstack_lib.course.figures import show
 from mlstack_lib.course.kernel_files import mine, solution
 from mlstack_lib.course.ladders import show_ladder

@@ -7,7 +7,7 @@ import numpy as np
 from ...launchers.matmul import LARGE
 from ..kernel_files import KernelFile, solution
 from ..ladders import Ladder, Rung
-from .chapter_09 import COLUMN, GIVEN_NT, SQUARE, SWIZZLE, TILED, ceil_div, changed
+from .launches_09 import COLUMN, GIVEN_NT, SQUARE, SWIZZLE, TILED, ceil_div, changed
 
 SIZES = {
     "square": (4096, 4096, 4096), "model": (16384, 1536, 384), "bf16": (8192, 8192, 8192),
