@@ -13,6 +13,15 @@ BF16 = ml_dtypes.bfloat16
 TILED = {"TILE": 32}
 COLUMN = {"BM": 64, "BN": 64, "BK": 8, "TM": 8}
 SQUARE = {"BM": 128, "BN": 128, "BK": 8, "TM": 8, "TN": 8}
+BF16_RUNGS = {  # tiles, stages: what its row of the ladder is called
+    "128 x 128, 3 stages, plain": (128, 128, 3),
+    "128 x 128, 3 stages, swizzled": (128, 128, 3),
+    "128 x 128, 2 stages, swizzled": (128, 128, 2),
+    "128 x 256, 2 stages, swizzled": (128, 256, 2),
+    "128 x 256, 3 stages, swizzled": (128, 256, 3),
+    "128 x 256, 4 stages, swizzled": (128, 256, 4),
+    "the same, blocks row by row": (128, 256, 4),
+}
 SWIZZLE = (
     "    part ^= row % 8;  // the 8 rows that ldmatrix reads at a time lie in different banks\n", ""
 )  # fmt: skip
