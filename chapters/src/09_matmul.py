@@ -34,8 +34,8 @@ figures.style()
 # ## 1. How fast can it be?
 #
 # Let $C = AB$ with $A$ of shape (m, k), $B$ (k, n) and $C$ (m, n). An element of $C$ takes $k$
-# multiplications and as many additions: $2mnk$ operations in all. At the same time $A$ and $B$ must be
-# read and $C$ written. The longer of the two decides.
+# multiplications and as many additions: $2mnk$ operations in all. Meanwhile $A$ and $B$ must be
+# read and $C$ written. The longer decides.
 #
 # An H100 (SXM) does at most 67 TFLOP/s in f32 and 989 in bf16 (16-bit numbers; section 8), and moves at most
 # 3.35 TB/s (NVIDIA's data sheet). With fewer **operations a byte** than their ratio, it waits for memory.
@@ -73,7 +73,7 @@ show(
 # level part. In bf16 they stand at the bend or before it.
 #
 # But this holds for a kernel that reads each number **once**. One that asks memory for both factors of each
-# multiplication does 2 operations for 8 bytes: the leftmost point. From there the ladder leads to the right. The reference:
+# multiplication does 2 operations for 8 bytes: the leftmost point. The reference:
 #
 # quote mlstack_lib/reference.py:matmul
 
@@ -90,7 +90,7 @@ show(
 # - `a` (m, k), `b` (k, n), `c` (m, n) f32; `m`, `n`, `k` unsigned, each at least 1.
 # - A grid of (n / 32, m / 32) rounded up, blocks of (32, 32): some threads have no element. About 4 lines.
 #
-# While a check says `[no]`, the cells below it use the solution's kernel.
+# Until a check says `[ok]`, cells below it use the solution's kernel.
 #
 # <details><summary>Hint</summary>
 #
@@ -150,8 +150,7 @@ def count(name, kernel):
 count("v1", naive_)
 
 # %% [markdown] id="naive-why"
-# All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors. The caches keep some
-# of that from memory, but every request has to be served.
+# All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors.
 #
 # Measured on an H100, beside cuBLAS, NVIDIA's library, as PyTorch calls it (`of last`: of the last row's rate):
 
@@ -166,7 +165,7 @@ show_ladder(9, "matmul", rungs=1)
 # `kernels/matmul_coalesced.cu` is v1, and gives the right result. Mend its first line, so that
 # no request of a warp moves more than 4 sectors.
 #
-# - Everything else stays, grid and block too. 1 line.
+# - All else stays, grid and block too.
 #
 # <details><summary>Hint</summary>
 #
@@ -187,7 +186,7 @@ show_ladder(9, "matmul", rungs=2)
 #
 # ## 4. v3: tiles in shared memory
 #
-# Still each multiplication asks memory for its factors. But a block needs only 32 rows of `a` and 32 columns of `b`, each number
+# Each multiplication still asks memory for its factors. But a block needs only 32 rows of `a` and 32 columns of `b`, each number
 # 32 times. Let it fetch them once, into shared memory, in steps along k: a **tile** of 32 by 32 of each,
 # multiply, next tile.
 #
@@ -215,7 +214,7 @@ show_ladder(9, "matmul", rungs=2)
 tiled_ = use("9.3 matmul_tiled", mine("matmul_tiled"), solution("matmul_tiled"))
 
 # %% [markdown] id="tiled-predict"
-# Why stay? A thread without an element still brings numbers for others, and a barrier waits for all.
+# Why stay? A thread without an element brings numbers for others, and a barrier waits for all.
 #
 # **Predict before you run.** A thread brings 2 numbers for 32 multiplications. For each, how many bytes of memory is that,
 # and how many reads of shared memory?
@@ -224,8 +223,8 @@ tiled_ = use("9.3 matmul_tiled", mine("matmul_tiled"), solution("matmul_tiled"))
 count("v3", tiled_)
 
 # %% [markdown] id="tiled-limit"
-# 8 operations a byte: memory would allow 27 TFLOP/s. But in each cycle a multiprocessor of an H100 can begin the
-# multiply-adds of four warps (128 f32 units), and serve one request of a warp to shared memory (32 banks of 4 bytes).
+# 8 operations a byte: memory would allow 27 TFLOP/s. But in a cycle a multiprocessor of an H100 can begin the
+# multiply-adds of four warps (128 f32 units), and serve one request of a warp to shared memory.
 # **Predict before you run:** how many TFLOP/s does that allow v3?
 
 # %% id="tiled-ladder"
@@ -292,8 +291,8 @@ show_ladder(9, "transposed")
 shapes = [("v3: an element", 1, 1), ("v4: a column", 8, 1), ("v5: a square", 8, 8)]
 show(
     draw_reuse(shapes),
-    "Figure {figure:reuse}. What a thread reads of shared memory for one step of k (orange, beside a "
-    "and below b), and what it can compute from that (blue).",
+    "Figure {figure:reuse}. What a thread reads of shared memory for one step of k (orange, of a on "
+    "the left, of b on top), and what it can compute from that (blue).",
 )
 
 # %% [markdown] id="column-exercise"
@@ -308,12 +307,12 @@ show(
 # - The thread owns column `tx` of the block's tile, and its rows `ty * TM + i`, `i` from 0 to TM - 1.
 # - In shared memory: `as[row][kk]`, `bs[kk][column]`. About 3 and 2 lines.
 #
-# `#pragma unroll` before a loop writes out its rounds. Registers have no addresses, so only then, with each index known, can `acc`
-# lie in them. The simulator does not see that; a GPU does.
+# `#pragma unroll` before a loop lets `acc` lie in registers. The simulator does not see that; a GPU does.
 #
 # <details><summary>Hint</summary>
 #
-# `float rb = bs[kk][tx];`, then `#pragma unroll` and a loop over `i`.
+# `float rb = bs[kk][tx];`, then `#pragma unroll` and a loop over `i`: it writes out the rounds. Registers have no addresses, so each
+# index must be known when compiling.
 #
 # </details>
 
@@ -354,11 +353,11 @@ show_ladder(9, "matmul", rungs=5, peak=PEAK[4])
 #
 # ## 7. v6: fewer, wider, earlier
 #
-# Of 80 instructions in a step of v5, 16 are reads, each of 4 bytes. And while the next tile comes, nothing is
+# Of 80 instructions in a step of v5, 16 are reads of 4 bytes. And while the next tile comes, nothing is
 # computed. So v6
 #
 # - reads and writes `float4`, 16 bytes at a time: 4 reads of shared memory for 64 multiplications;
-# - for this keeps the tile of `a` **transposed**, `as[kk][row]`: a thread's rows become neighbours;
+# - keeps the tile of `a` **transposed**, `as[kk][row]`, so that a thread's rows are neighbours;
 # - **fetches** the next tile into registers before it multiplies this one, and **puts** it into a second half of
 #   shared memory afterwards: one barrier a tile.
 #
@@ -404,8 +403,7 @@ count("v6", vector_)
 show_ladder(9, "matmul", rungs=6)
 
 # %% [markdown] id="packaged"
-# 1.7 times v5, and 85 % of cuBLAS. The bytes stayed the same, a read takes four passes of the banks; saved are
-# instructions, and waiting.
+# 1.7 times v5, and 85 % of cuBLAS. The bytes stayed the same; saved are instructions, and waiting.
 #
 # The package's `matmul` is this rung with both transpositions, any sizes and a choice of tiles (`tile.cuh`).
 
@@ -481,16 +479,16 @@ FRAGMENT = "ldmatrix_x4(fa, place<BK / 8>"
 show(
     draw_access(given.profile(plain, 64, 64, 64).at(FRAGMENT)),
     "Figure {figure:plain}. Row after row in shared memory: the eight rows that ldmatrix reads at a time "
-    "(lanes 0 to 7, 8 to 15, ...) stand in the same four banks.",
+    "(framed: lanes 0 to 7) stand in the same four banks.",
 )
 
 # %% [markdown] id="swizzle-why"
-# Padding would help as in section 5, but costs space. Better: in row r exchange the parts of 16 bytes, so that part p stands at
+# Padding would help, but costs space. Better: in row r exchange the parts of 16 bytes, so that part p stands at
 # place p XOR (r mod 8); in C, XOR is `^`. Eight neighbouring rows then send the same part to eight different places. This is called a **swizzle**.
 #
 # ### Exercise 9.9: matmul_bf16
 #
-# `kernels/matmul_bf16.cu` is nearly complete. Fill its three places in turn, checking after each:
+# Fill the three places of `kernels/matmul_bf16.cu` in turn, checking after each:
 #
 # - **`place`**: exchange the parts. 1 line;
 # - **the wait**, at the head of the loop: until **everyone's** copies of tile `t` have arrived. STAGES - 2 later groups may still
@@ -531,11 +529,11 @@ show_ladder(9, "bf16", peak=PEAK[2], labels=list(given.BF16_RUNGS))
 
 # %% [markdown] id="dtype"
 # The swizzle helps 3.6 times, a third stage by 13 %. The rest **did not help**. Tiles of 128 by 256 read fewer bytes, but
-# are slower: likely since one such block fills a multiprocessor, and while it stands at its barrier no other computes. A fourth
+# are slower: likely since one such block fills a multiprocessor, and nothing computes while it stands at its barrier. A fourth
 # stage and the order of the blocks are worth nothing there. cuBLAS is twice as fast, with an instruction of this
-# generation only, `wgmma`: four warps together, operands straight from shared memory.
+# generation only, `wgmma`.
 #
-# In the package this kernel stands behind the dtype. The same call, other numbers:
+# In the package this kernel stands behind the dtype:
 
 # %% id="dtype-code"
 short = [x.astype(ml_dtypes.bfloat16) for x in (a[:48, :64], b[:64, :88])]
@@ -567,10 +565,10 @@ show_ladder(9, "model_bf16", peak=PEAK[2])
 #
 # You can now
 # - say from a product's sizes what limits it, by the roofline;
-# - count what a kernel reads for each multiplication: 33 bytes of memory in v1, a sixteenth of one in v5;
+# - count what a kernel reads for each multiplication: 33 bytes in v1, a sixteenth of one in v5;
 # - keep a number where it is used again: tile, register, fragment;
 # - multiply a matrix that is stored transposed: fill the tile along its rows, padded;
-# - feed the tensor cores: `ldmatrix`, a swizzle, and a ring of copies on their way.
+# - feed the tensor cores: `ldmatrix`, a swizzle, a ring.
 #
 # **Two questions.**
 #
@@ -597,7 +595,7 @@ show_ladder(9, "model_bf16", peak=PEAK[2])
 # **Further reading.**
 # - S. Williams, A. Waterman, D. Patterson, *Roofline: An Insightful Visual Performance Model for Multicore
 #   Architectures*, Communications of the ACM 52, 2009.
-# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010: registers instead of threads.
-# - NVIDIA, *CUDA C++ Programming Guide*: units and banks of a multiprocessor. *Parallel Thread Execution ISA*: `mma`, `ldmatrix`, `cp.async`.
+# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010.
+# - NVIDIA, *CUDA C++ Programming Guide*; *Parallel Thread Execution ISA*: `mma`, `ldmatrix`, `cp.async`.
 #
 # The solutions: `solutions/kernels/`. Before: chapter 08, first CUDA kernels. Next: chapter 10, LayerNorm kernels.

@@ -29,7 +29,7 @@ kernel_mutant(
 kernel_mutant(
     *COALESCED, ROW_COL,
     "row = blockIdx.x * 32 + threadIdx.y, col = blockIdx.y * 32 + threadIdx.x;",
-    "c[0, 32] was never written",
+    "c[0, 32] is nan, want",
 )  # fmt: skip
 kernel_mutant(
     *COALESCED, ROW_COL,
@@ -90,9 +90,7 @@ kernel_mutant(*COLUMN, "as[ty * TM + i][kk]", "as[ty + i * TM][kk]", "c[1, 0] is
 kernel_mutant(*COLUMN, "as[ty * TM + i][kk]", "as[ty * TM][kk]", "c[1, 0] is")
 kernel_mutant(*COLUMN, "if (row < m && col < n) c", "if (row < m) c", "c[")
 kernel_mutant(*COLUMN, "if (row < m && col < n) c", "if (col < n) c", "index out of range")
-kernel_mutant(
-    *COLUMN, "row0 + ty * TM + i, col", "row0 + ty + i, col", "c[15, 0] was never written"
-)
+kernel_mutant(*COLUMN, "row0 + ty * TM + i, col", "row0 + ty + i, col", "c[1, 0] is")
 
 kernel_mutant(*COLUMN, "as[ty * TM + i][kk]", "as[ty * TM][kk]", "Look in the step: acc[i] belongs")
 kernel_mutant(*COLUMN, "row0 + ty * TM + i, col", "row0 + ty * TM, col", "Look in the write: ")
@@ -167,7 +165,9 @@ kernel_mutant(
     "c[g * 8 + p + 2] = d[2];",
     "race in global memory, mma_tile.cu line 17",
 )
-kernel_mutant(*MMA, "c[(g + 8) * 8 + p + 1] = d[3];", "", "was never written")
+kernel_mutant(
+    *MMA, "c[(g + 8) * 8 + p + 1] = d[3];", "", "(nan: never written, or used before it was set)"
+)
 
 # ---- 9.9 matmul_bf16 ----
 
