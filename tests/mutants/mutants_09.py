@@ -199,6 +199,7 @@ kernel_mutant(
     "cp_async_wait<STAGES - 2>();\n        __syncthreads();\n        __syncthreads();",
     "4 barriers, 2 would do",
 )  # fmt: skip
+kernel_mutant(*TENSOR, "<STAGES - 2>()", "(STAGES - 2)", "stands in `< >`")
 kernel_mutant(*TENSOR, "<STAGES - 2>", "<0>", "waits for every copy, so the ring is no use")
 kernel_mutant(*TENSOR, "<STAGES - 2>", "<1>", ARRIVED)
 kernel_mutant(*TENSOR, "part ^= row % 8;", "part ^= row;", "Look in place: ")
