@@ -89,10 +89,7 @@ def _require_at_most(case: KernelCase, got: int, most: int, what: str) -> None:
 
 @exercise("9.1 matmul_naive")
 def check_naive(mine):
-    look = (
-        "a[row][i] is a[row * k + i]; b has n columns; does sum begin at 0? which threads have no "
-        "element of c?"
-    )
+    look = "a[row][i] is a[row * k + i]; b has n columns; which threads have no element of c?"
     said = _check_products(mine, SMALL, look)
     case = KernelCase("a (32, 64), b (64, 8)", "sum in a variable, write c once, after the loop")
     found = profile(mine, 32, 8, 64)
