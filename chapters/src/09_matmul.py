@@ -13,21 +13,20 @@
 # - multiply a matrix that is stored transposed;
 # - feed the tensor cores, without conflicts in shared memory.
 #
-# **What you need.** Chapter 08. A GPU is not needed. About 3 hours.
+# **What you need.** Chapter 08. A GPU is not needed. About 4 hours.
 
 # %% id="setup"
 import ml_dtypes
 import numpy as np
 
 import mlstack_lib as ml
-from mlstack_lib import kernels
 from mlstack_lib.course import figures, use
-from mlstack_lib.course.exercises import chapter_09 as given
+from mlstack_lib.course.exercises import launches_09 as given
 from mlstack_lib.course.figures import show
 from mlstack_lib.course.kernel_files import mine, solution
 from mlstack_lib.course.ladders import show_ladder
 from mlstack_lib.course.pictures.access import draw_access
-from mlstack_lib.course.pictures.matmul import draw_fragments, draw_reuse, draw_roof
+from mlstack_lib.course.pictures.matmul import draw_fragments, draw_reuse, draw_ring, draw_roof
 
 figures.style()
 
@@ -35,10 +34,10 @@ figures.style()
 # ## 1. How fast can it be?
 #
 # Let $C = AB$ with $A$ of shape (m, k), $B$ (k, n) and $C$ (m, n). An element of $C$ takes $k$
-# multiplications and as many additions: $2mnk$ operations in all. At the same time $A$ and $B$ must be
-# read and $C$ written. The longer of the two decides.
+# multiplications and as many additions: $2mnk$ operations in all. Meanwhile $A$ and $B$ must be
+# read and $C$ written. The longer decides.
 #
-# An H100 (SXM) does at most 67 TFLOP/s in f32 and 989 in bf16 on its tensor cores, and moves at most
+# An H100 (SXM) does at most 67 TFLOP/s in f32 and 989 in bf16 (16-bit numbers; section 8), and moves at most
 # 3.35 TB/s (NVIDIA's data sheet). With fewer **operations a byte** than their ratio, it waits for memory.
 #
 # **Predict before you run.** In the course's model of 12M parameters, 16,384 rows of 384 numbers meet a weight
@@ -74,7 +73,7 @@ show(
 # level part. In bf16 they stand at the bend or before it.
 #
 # But this holds for a kernel that reads each number **once**. One that asks memory for both factors of each
-# multiplication does 2 operations for 8 bytes: the leftmost point. From there the ladder leads to the right. The reference:
+# multiplication does 2 operations for 8 bytes: the leftmost point. The reference:
 #
 # quote mlstack_lib/reference.py:matmul
 
@@ -89,12 +88,36 @@ show(
 # of `a` and column `col` of `b`, and write the sum to `c`.
 #
 # - `a` (m, k), `b` (k, n), `c` (m, n) f32; `m`, `n`, `k` unsigned, each at least 1.
-# - A grid of (n / 32, m / 32) rounded up, blocks of (32, 32): some threads have no element. 4 lines.
+# - A grid of (n / 32, m / 32) rounded up, blocks of (32, 32): some threads have no element. About 4 lines.
+#
+# Until a check says `[ok]`, cells below it use the solution's kernel.
 #
 # <details><summary>Hint</summary>
 #
 # The guard first: `if (row >= m || col >= n) return;`. Then `float sum = 0.0f;`, and write `c` once, after
 # the loop.
+#
+# </details>
+# <details><summary>Other sizes, in the terminal</summary>
+#
+# `mlstack simulate` launches your file with any sizes, and prints what it finds, then the profile. Here m = 40, n = 70, k = 50,
+# and `-D` gives the constants that the file's header names:
+#
+# ```
+# mlstack simulate kernels/matmul_tiled.cu matmul_tiled --grid 3,2 --block 32,32 -D TILE=32 \
+#     --arg random:40x50 --arg random:50x70 --arg empty:40x70 --arg 40 --arg 70 --arg 50
+# ```
+#
+# In section 9 (`--shared`: the bytes of the ring, STAGES * (BM + BN) * BK * 2):
+#
+# ```
+# mlstack simulate kernels/matmul_bf16.cu matmul_bf16 --grid 1 --block 128 --shared 98304 \
+#     -D BM=128 -D BN=128 -D BK=64 -D STAGES=3 -D TRANS_A=0 -D TRANS_B=0 \
+#     --arg random:72x264:bf16 --arg random:264x80:bf16 --arg empty:72x80:bf16 --arg 72 --arg 80 --arg 264
+# ```
+#
+# In the files, `// sealed` and a number at the end tell the builder that nobody has changed them yet, and a kernel's
+# twin is the same one in WGSL, the language of a later chapter.
 #
 # </details>
 
@@ -127,10 +150,9 @@ def count(name, kernel):
 count("v1", naive_)
 
 # %% [markdown] id="naive-why"
-# All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors. The caches keep some
-# of that from memory, but every request has to be served.
+# All 32 want the same number of `b`: one sector. But each wants another row of `a`: 32 sectors.
 #
-# Measured on an H100, beside cuBLAS, NVIDIA's library, as PyTorch calls it:
+# Measured on an H100, beside cuBLAS, NVIDIA's library, as PyTorch calls it (`of last`: of the last row's rate):
 
 # %% id="naive-ladder"
 show_ladder(9, "matmul", rungs=1)
@@ -143,11 +165,12 @@ show_ladder(9, "matmul", rungs=1)
 # `kernels/matmul_coalesced.cu` is v1, and gives the right result. Mend its first line, so that
 # no request of a warp moves more than 4 sectors.
 #
-# - Everything else stays, grid and block too. 1 line.
+# - All else stays, grid and block too.
 #
 # <details><summary>Hint</summary>
 #
-# A warp is 32 threads with neighbouring `threadIdx.x`. Let them lie along a row of `c`.
+# A warp is 32 threads with neighbouring `threadIdx.x`. Let them lie along a row of `c`. (`(size_t)` in the other lines
+# makes a product 64 bits wide: a large matrix has more elements than 32 bits can count.)
 #
 # </details>
 
@@ -163,7 +186,7 @@ show_ladder(9, "matmul", rungs=2)
 #
 # ## 4. v3: tiles in shared memory
 #
-# Still each multiplication asks memory for its factors. But a block needs only 32 rows of `a` and 32 columns of `b`, each number
+# Each multiplication still asks memory for its factors. But a block needs only 32 rows of `a` and 32 columns of `b`, each number
 # 32 times. Let it fetch them once, into shared memory, in steps along k: a **tile** of 32 by 32 of each,
 # multiply, next tile.
 #
@@ -174,7 +197,7 @@ show_ladder(9, "matmul", rungs=2)
 #
 # - `as[ty][tx]` is row `row`, column `k0 + tx` of `a`; `bs[ty][tx]` is row `k0 + ty`, column `col` of `b`.
 #   Beyond the edges of `a` and `b`: zero. No thread may leave early. Why?
-# - Nobody reads before all have written; nobody writes the next tile before all have read. 5 lines.
+# - Nobody reads before all have written; nobody writes the next tile before all have read. About 5 lines.
 #
 # <details><summary>Hint 1: edges</summary>
 #
@@ -191,22 +214,25 @@ show_ladder(9, "matmul", rungs=2)
 tiled_ = use("9.3 matmul_tiled", mine("matmul_tiled"), solution("matmul_tiled"))
 
 # %% [markdown] id="tiled-predict"
-# **Predict before you run.** A thread brings 2 numbers for 32 multiplications: how many bytes for each? And
-# how often does it read shared memory for each?
+# Why stay? A thread without an element brings numbers for others, and a barrier waits for all.
+#
+# **Predict before you run.** A thread brings 2 numbers for 32 multiplications. For each, how many bytes of memory is that,
+# and how many reads of shared memory?
 
 # %% id="tiled-count"
 count("v3", tiled_)
 
 # %% [markdown] id="tiled-limit"
-# 8 operations a byte: memory would allow 27 TFLOP/s. But in each cycle a multiprocessor of an H100 can begin the
-# multiply-adds of four warps (128 f32 units), and serve one request of a warp to shared memory (32 banks of 4 bytes). At two
-# reads a multiplication that feeds half a warp, an eighth of the four. **Predict before you run:** how many TFLOP/s at most?
+# 8 operations a byte: memory would allow 27 TFLOP/s. But in a cycle a multiprocessor of an H100 can begin the
+# multiply-adds of four warps (128 f32 units), and serve one request of a warp to shared memory.
+# **Predict before you run:** how many TFLOP/s does that allow v3?
 
 # %% id="tiled-ladder"
 show_ladder(9, "matmul", rungs=3)
 
 # %% [markdown] id="transposed"
-# An eighth of 67 is 8.4, and v3 stands right at that limit: shared memory stops it.
+# At two reads a multiplication, one request feeds half a warp of the four: an eighth of 67 is 8.4, and v3 stands right there.
+# Shared memory stops it.
 #
 # ## 5. A matrix stored the other way
 #
@@ -219,7 +245,7 @@ show_ladder(9, "matmul", rungs=3)
 # right. Mend the line that fills `bs`, and the declaration, so that
 #
 # - no request of a warp moves more than 4 sectors;
-# - no two threads of a warp meet in a bank of shared memory. 2 lines.
+# - no two threads of a warp meet in a bank of shared memory.
 #
 # <details><summary>Hint 1: memory</summary>
 #
@@ -236,6 +262,9 @@ show_ladder(9, "matmul", rungs=3)
 
 # %% id="nt-check"
 nt_ = use("9.4 matmul_nt_tiled", mine("matmul_nt_tiled"), solution("matmul_nt_tiled"))
+
+# %% [markdown] id="nt-predict"
+# **Predict before you run.** Of the two, rows and padding, which gains more?
 
 # %% id="nt-count"
 as_given = given.changed(solution("matmul_nt_tiled"), *given.GIVEN_NT)
@@ -262,8 +291,8 @@ show_ladder(9, "transposed")
 shapes = [("v3: an element", 1, 1), ("v4: a column", 8, 1), ("v5: a square", 8, 8)]
 show(
     draw_reuse(shapes),
-    "Figure {figure:reuse}. What a thread reads of shared memory for one step of k, and what it can "
-    "compute from that.",
+    "Figure {figure:reuse}. What a thread reads of shared memory for one step of k (orange, of a on "
+    "the left, of b on top), and what it can compute from that (blue).",
 )
 
 # %% [markdown] id="column-exercise"
@@ -276,12 +305,14 @@ show(
 # them is given. Write the step for one `kk`, and the write of `acc[i]`.
 #
 # - The thread owns column `tx` of the block's tile, and its rows `ty * TM + i`, `i` from 0 to TM - 1.
-# - In shared memory: `as[row][kk]`, `bs[kk][column]`. 3 and 2 lines.
+# - In shared memory: `as[row][kk]`, `bs[kk][column]`. About 3 and 2 lines.
+#
+# `#pragma unroll` before a loop lets `acc` lie in registers. The simulator does not see that; a GPU does.
 #
 # <details><summary>Hint</summary>
 #
-# `float rb = bs[kk][tx];`, then a loop over `i`. `#pragma unroll` before it lets the compiler keep `acc` in registers: those
-# have no addresses, so each index must be known when compiling.
+# `float rb = bs[kk][tx];`, then `#pragma unroll` and a loop over `i`: it writes out the rounds. Registers have no addresses, so each
+# index must be known when compiling.
 #
 # </details>
 
@@ -295,8 +326,7 @@ column_ = use("9.5 matmul_column", mine("matmul_column"), solution("matmul_colum
 # first TM numbers into `ra` and TN into `rb`, then all their products; and the write of `acc[i][j]`.
 #
 # - The thread owns rows `ty + i * (BM / TM)` and columns `tx + j * (BN / TN)`: **spread out**, so that
-#   neighbours in a warp read neighbours. (With `tx * TN + j` they would be 8 words apart.) 8 and 2 lines, each
-#   `#pragma unroll` counted.
+#   neighbours in a warp read neighbours. (With `tx * TN + j` they would be 8 words apart.) About 8 and 2 lines.
 #
 # <details><summary>Hint</summary>
 #
@@ -323,11 +353,11 @@ show_ladder(9, "matmul", rungs=5, peak=PEAK[4])
 #
 # ## 7. v6: fewer, wider, earlier
 #
-# Of 80 instructions in a step of v5, 16 are reads, each of 4 bytes. And while the next tile comes, nothing is
+# Of 80 instructions in a step of v5, 16 are reads of 4 bytes. And while the next tile comes, nothing is
 # computed. So v6
 #
 # - reads and writes `float4`, 16 bytes at a time: 4 reads of shared memory for 64 multiplications;
-# - for this keeps the tile of `a` **transposed**, `as[kk][row]`: a thread's rows become neighbours;
+# - keeps the tile of `a` **transposed**, `as[kk][row]`, so that a thread's rows are neighbours;
 # - **fetches** the next tile into registers before it multiplies this one, and **puts** it into a second half of
 #   shared memory afterwards: one barrier a tile.
 #
@@ -338,8 +368,26 @@ show_ladder(9, "matmul", rungs=5, peak=PEAK[4])
 # - `fetch(k0)`: four numbers of row `row0 + ai` of `a`, from column `k0 + ak` on, into `from_a`; four of row `k0 + bk` of
 #   `b`, from column `col0 + bj` on, into `from_b`. Where they lie beyond the edge, leave the zeros.
 # - `put(half)`: `from_a` into column `ai` of `as[half]`, rows `ak` to `ak + 3`; `from_b` into `bs[half][bk]`, from `bj` on.
-# - `n` and `k` are multiples of 4, so four neighbours are all inside or all outside. 2 and 5 lines.
+# - `n` and `k` are multiples of 4, so four neighbours are all inside or all outside. About 2 and 5 lines.
 #
+# <details><summary>C++ in these files</summary>
+#
+# - `auto fetch = [&](unsigned k0) {...};` is a function inside the kernel, which sees and changes the kernel's variables.
+# - `constexpr unsigned BM = 128` is known when compiling. `template <unsigned PARTS>` before a function gives it a constant too,
+#   which its call puts in `< >`: `place<8>(...)`, `cp_async_wait<1>()`.
+# - `unsigned (&fa)[4]` is a parameter that stands for the caller's own array of 4.
+# - `__align__(16)` begins an array at a multiple of 16 bytes. `extern __shared__` is an array whose size the launch gives.
+# - `__launch_bounds__(256, 2)`: blocks have 256 threads, and registers should suffice for two blocks at once.
+# - `__forceinline__` puts a function's text in the place of its call.
+#
+# </details>
+# <details><summary>Why BM + 4, HALF_M, HALF_N?</summary>
+#
+# Section 5 padded by 1. But here rows of `as` are read 16 bytes at a time, so each must begin at a multiple of that: 4 numbers.
+# And with 8 columns side by side, a thread's first four would lie 32 bytes from its neighbour's, with gaps, and meet others in their
+# banks. So a thread owns four squares of 4 by 4: neighbours read neighbouring 16 bytes, then again HALF_N columns further.
+#
+# </details>
 # <details><summary>Hint</summary>
 #
 # `*(const float4*)&a[...]` reads 16 bytes; `*(float4*)&bs[half][bk][bj] = from_b;` writes them. The four of
@@ -355,15 +403,9 @@ count("v6", vector_)
 show_ladder(9, "matmul", rungs=6)
 
 # %% [markdown] id="packaged"
-# 1.7 times v5, and 85 % of cuBLAS. The bytes stayed the same, a read takes four passes of the banks; saved are
-# instructions, and waiting.
+# 1.7 times v5, and 85 % of cuBLAS. The bytes stayed the same; saved are instructions, and waiting.
 #
-# The package's `matmul` is this rung with both transpositions, any sizes and a choice of tiles. Its loop, from
-# `tile.cuh`:
-
-# %% id="packaged-quote"
-text = (kernels.PACKAGED / "tile.cuh").read_text()
-print(text[text.index("    unsigned half = 0;") : text.rindex("}")])
+# The package's `matmul` is this rung with both transpositions, any sizes and a choice of tiles (`tile.cuh`).
 
 # %% id="packaged-agree"
 on_device = [ml.tensor(x, device="cuda-sim") for x in (a[:, :68], b[:68, :88])]
@@ -396,8 +438,8 @@ show(
 # In `kernels/mma_tile.cu` one warp computes $c = a b^T$ by one `mma`. Load the fragments, call it, write `c`.
 #
 # - `a` (16, 16), `b` (8, 16) bf16, passed as 16-bit whole numbers; `c` (16, 8) f32; `g` and `p` are given.
-# - `pair(a, row, col)` gives two neighbours as a register. `mma_m16n8k16_bf16(d, fa, b0, b1)` adds to `d`.
-#   About 6 lines.
+# - `pair(a, row, col)` gives two neighbours as a register. `mma_m16n8k16_bf16(d, fa, fb[0], fb[1])`, from
+#   `mlstack_lib/kernels/mma.cuh`, adds to `d`. About 6 lines.
 #
 # <details><summary>Hint</summary>
 #
@@ -418,8 +460,16 @@ mma_ = use("9.8 mma_tile", mine("mma_tile"), solution("mma_tile"))
 # - **`ldmatrix`** loads a fragment of 16 by 16 in one instruction: each lane names 16 bytes of a row, and the hardware hands
 #   the pairs to the lanes of figure {figure:fragments}; `_trans` transposes on the way.
 # - **`cp.async`** copies from memory to shared memory, past the registers. Copies are closed into groups;
-#   `cp_async_wait<N>` waits until at most N groups are on their way. In a ring of STAGES tiles one is in use, the others are on their way.
-#
+#   `cp_async_wait<N>` waits until at most N groups are on their way. In a ring of STAGES tiles one is in use, the others are on their way:
+
+# %% id="ring-figure"
+show(
+    draw_ring(3, 4),
+    "Figure {figure:ring}. A ring of 3 tiles. After the barrier of round t, tile t is multiplied, and "
+    "tile t + 2 is sent for, to the place of tile t - 1, which nobody reads any more.",
+)
+
+# %% [markdown] id="conflict"
 # But `ldmatrix` reads eight rows at a time, 16 bytes of each, and a row of the tile is 64 bf16, 128 bytes: all 32 banks once.
 # **Predict before you run:** how many ways of conflict?
 
@@ -429,24 +479,25 @@ FRAGMENT = "ldmatrix_x4(fa, place<BK / 8>"
 show(
     draw_access(given.profile(plain, 64, 64, 64).at(FRAGMENT)),
     "Figure {figure:plain}. Row after row in shared memory: the eight rows that ldmatrix reads at a time "
-    "(lanes 0 to 7, 8 to 15, ...) stand in the same four banks.",
+    "(framed: lanes 0 to 7) stand in the same four banks.",
 )
 
 # %% [markdown] id="swizzle-why"
-# Padding would help as in section 5, but costs space. Better: in row r exchange the parts of 16 bytes, so that part p stands at
-# place p XOR (r mod 8). Eight neighbouring rows then send the same part to eight different places. This is called a **swizzle**.
+# Padding would help, but costs space. Better: in row r exchange the parts of 16 bytes, so that part p stands at
+# place p XOR (r mod 8); in C, XOR is `^`. Eight neighbouring rows then send the same part to eight different places. This is called a **swizzle**.
 #
 # ### Exercise 9.9: matmul_bf16
 #
-# `kernels/matmul_bf16.cu` is nearly complete. Three pieces are missing:
+# Fill the three places of `kernels/matmul_bf16.cu` in turn, checking after each:
 #
-# - in `place`: exchange the parts. 1 line;
-# - at the head of the loop: wait until **everyone's** copies of tile `t` have arrived; STAGES - 2 later groups may still
+# - **`place`**: exchange the parts. 1 line;
+# - **the wait**, at the head of the loop: until **everyone's** copies of tile `t` have arrived. STAGES - 2 later groups may still
 #   be on their way. 2 lines;
-# - for 16 steps of k: load 4 fragments of `a` and 4 of `b`, and make 32 products. 9 lines.
+# - **the products**, for 16 steps of k: load 4 fragments of `a` and 4 of `b`, and make 32 products. About 9 lines.
 #
-# `fragment_a(fa[i], as, row, k)` loads 16 by 16 of `a`. `fragment_b(fb[j], bs, k, col)` loads two fragments for 8 columns each: its numbers
-# 0, 1 and 2, 3. `acc[i][j]` is 16 rows from `my_row + i * 16`, 8 columns from `my_col + j * 8`.
+# `fragment_a(fa[i], as, row, k)` loads 16 by 16 of `a`, and `fragment_b(fb[j], bs, k, col)` two fragments of 8 columns; `row`, `col` and `k`
+# count within the tile. `acc[i][j]` is 16 rows from `my_row + i * 16`, 8 columns from `my_col + j * 8`: its fragment of `b` is in `fb[j / 2]`, numbers
+# `j % 2 * 2` and the next.
 #
 # <details><summary>Hint 1: waiting</summary>
 #
@@ -474,15 +525,15 @@ show(
 # read is still in the cache?
 
 # %% id="bf16-ladder-code"
-show_ladder(9, "bf16", peak=PEAK[2])
+show_ladder(9, "bf16", peak=PEAK[2], labels=list(given.BF16_RUNGS))
 
 # %% [markdown] id="dtype"
 # The swizzle helps 3.6 times, a third stage by 13 %. The rest **did not help**. Tiles of 128 by 256 read fewer bytes, but
-# are slower: likely since one such block fills a multiprocessor, and while it stands at its barrier no other computes. A fourth
+# are slower: likely since one such block fills a multiprocessor, and nothing computes while it stands at its barrier. A fourth
 # stage and the order of the blocks are worth nothing there. cuBLAS is twice as fast, with an instruction of this
-# generation only, `wgmma`: four warps together, operands straight from shared memory.
+# generation only, `wgmma`.
 #
-# In the package this kernel stands behind the dtype. The same call, other numbers:
+# In the package this kernel stands behind the dtype:
 
 # %% id="dtype-code"
 short = [x.astype(ml_dtypes.bfloat16) for x in (a[:48, :64], b[:64, :88])]
@@ -514,10 +565,10 @@ show_ladder(9, "model_bf16", peak=PEAK[2])
 #
 # You can now
 # - say from a product's sizes what limits it, by the roofline;
-# - count what a kernel reads for each multiplication: 33 bytes of memory in v1, a sixteenth of one in v5;
+# - count what a kernel reads for each multiplication: 33 bytes in v1, a sixteenth of one in v5;
 # - keep a number where it is used again: tile, register, fragment;
 # - multiply a matrix that is stored transposed: fill the tile along its rows, padded;
-# - feed the tensor cores: `ldmatrix`, a swizzle, and a ring of copies on their way.
+# - feed the tensor cores: `ldmatrix`, a swizzle, a ring.
 #
 # **Two questions.**
 #
@@ -544,7 +595,7 @@ show_ladder(9, "model_bf16", peak=PEAK[2])
 # **Further reading.**
 # - S. Williams, A. Waterman, D. Patterson, *Roofline: An Insightful Visual Performance Model for Multicore
 #   Architectures*, Communications of the ACM 52, 2009.
-# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010: registers instead of threads.
-# - NVIDIA, *CUDA C++ Programming Guide*: units and banks of a multiprocessor. *Parallel Thread Execution ISA*: `mma`, `ldmatrix`, `cp.async`.
+# - V. Volkov, *Better Performance at Lower Occupancy*, GTC 2010.
+# - NVIDIA, *CUDA C++ Programming Guide*; *Parallel Thread Execution ISA*: `mma`, `ldmatrix`, `cp.async`.
 #
 # The solutions: `solutions/kernels/`. Before: chapter 08, first CUDA kernels. Next: chapter 10, LayerNorm kernels.

@@ -27,7 +27,7 @@ import numpy as np
 from mlstack_lib import reference, sim
 from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.exercises import launches_10 as given
-from mlstack_lib.course.exercises.chapter_09 import changed
+from mlstack_lib.course.exercises.launches_09 import changed
 from mlstack_lib.course.figures import show
 from mlstack_lib.course.kernel_files import mine, solution
 from mlstack_lib.course.ladders import FOLDER

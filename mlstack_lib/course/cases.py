@@ -13,11 +13,11 @@ class Case:
     """A case of an exercise's check, and where to look if it fails.
 
     given: the arguments in words ("x (2, 3) f32, seed 0"). look: a hint, not the answer. Both end
-    every message.
+    every message. nan: what NaN in an array tells here, said where a number is wanted instead.
     """
 
-    def __init__(self, given: str, look: str = ""):
-        self.given, self.look = given, look
+    def __init__(self, given: str, look: str = "", nan: str = ""):
+        self.given, self.look, self.nan = given, look, nan
 
     def wrong(self, what: str, look: bool = True) -> Wrong:
         """The exception for `what`, with the case and, where it can help, the hint."""
@@ -102,7 +102,8 @@ class Case:
             at = tuple(map(int, np.argwhere(~fine)[0]))
             where = f"{name}[{', '.join(map(str, at))}]" if at else name
             count = f"; {np.count_nonzero(~fine)} of {fine.size} wrong" if fine.size > 1 else ""
-            raise self.wrong(f"{where} is {_pair(got[at], want[at])}{count}")
+            nan = f" ({self.nan})" * bool(self.nan and np.isnan(got[at]))
+            raise self.wrong(f"{where} is {_pair(got[at], want[at])}{nan}{count}")
 
 
 def _copy(value):

@@ -98,6 +98,8 @@ class KernelCase(Case):
         """What the arguments are after the launch, on the host; errors get the case as a note."""
         host = [arg.array() if hasattr(arg, "array") else arg for arg in args]
         device = [library.asarray(a) if isinstance(a, np.ndarray) else a for a in host]
+        if shared_mem > 48 << 10:
+            compiled.max_dynamic_shared_size_bytes = shared_mem
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # notes on what real GPUs let pass
                 compiled(grid, block, tuple(device), shared_mem=shared_mem)

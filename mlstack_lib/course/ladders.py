@@ -12,7 +12,7 @@ module may also have `splits()`, which says what whole steps are made of, by the
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -158,18 +158,25 @@ def as_graph(cupy, run, warm):
 
 
 def show_ladder(
-    chapter: int, name: str, rungs: int | None = None, peak: float | None = None
+    chapter: int,
+    name: str,
+    rungs: int | None = None,
+    peak: float | None = None,
+    labels: Sequence[str] = (),
 ) -> None:
     """Print a recorded ladder as a table: time, rate, and share of a copy's rate or of PyTorch.
 
     Rows of memory-bound ladders are in GB/s beside a copy; with operations, in TFLOP/s. Without
     either there is only the time.
     rungs: show so many of the first, and the last, which is the library's. peak: what the machine
-    can do at most, in the same unit; its share is one more column.
+    can do at most, in the same unit; its share is one more column. labels: shown for the names of
+    the first rungs.
     """
     whole = json.loads((FOLDER / f"{chapter:02}.json").read_text(encoding="utf-8"))
     ladder = whole["ladders"][name]
     shown = ladder["rungs"] if rungs is None else [*ladder["rungs"][:rungs], ladder["rungs"][-1]]
+    renamed = zip(shown[: len(labels)], labels, strict=True)
+    shown = [row | {"name": label} for row, label in renamed] + shown[len(labels) :]
     print(f"{name}, {ladder['problem']}")
     if ladder["nbytes"] or ladder["operations"]:
         _print_rates(whole, ladder, shown, peak)

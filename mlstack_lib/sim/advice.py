@@ -55,4 +55,5 @@ def _of_bounds(finding: Finding) -> str:
                 f"`shared_mem=elements * {touched.element}`")  # fmt: skip
     if touched.space == "shared":
         return "compare the index with the size in the declaration"
-    return HINTS["out of bounds"]
+    is_first = not any((*finding.block, *finding.thread))
+    return HINTS["out of bounds at once" if is_first else "out of bounds"]

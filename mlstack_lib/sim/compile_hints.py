@@ -24,6 +24,7 @@ MESSAGES = (
     (r"^[^\n]*(with no type|type specifier is required)", "write before the name what comes back; "
      "of a kernel nothing does, `void`"),
     (r"^[^\n]*expected '}'", "count the braces: this `{` is never closed"),
+    (r"^[^\n]*expected[^\n]*\n.*\bXOR\b", "XOR is written `^`"),
     (r"^[^\n]*expected (',' or )?';'", "a statement ends with `;`: look at the end of the line "
      "before as well"),
     (r"^[^\n]*directive", "a comment begins with `//`"),
@@ -41,7 +42,10 @@ MESSAGES = (
      "`reinterpret_cast<const float4*>(x)`"),
     (r"^[^\n]*(convert|initialize|assigning)[^\n]*float4 ?\*", "to see floats as float4: "
      "`const float4* x4 = reinterpret_cast<const float4*>(x);`"),
-    (r"^[^\n]*(conver|assigning|operator|operands|viable)[^\n]*\n?.*float4", "a float4 is "
+    (r"^[^\n]*no matching function[^\n]*'cp_async_wait", "N is a constant and stands in `< >`: "
+     "`cp_async_wait<N>()`"),
+    (r"^[^\n]*((conver|assigning|operator|operands|viable)[^\n]*\n?.*float4|'float4' does not|"
+     r"no viable overloaded '='|no matching function[^\n]*float4)", "a float4 is "
      "four floats, v.x, v.y, v.z and v.w: add them one by one, and read a whole one through a "
      "pointer, `reinterpret_cast<const float4*>(x)[i]`"),
     (r"^[^\n]*(language string|linkage)", 'write `extern "C"`, with a capital C'),

@@ -29,6 +29,10 @@ HINTS = {
         "a guard such as `if (i < n)` for the threads that have no element, and whether n is the "
         "number of elements"
     ),
+    "out of bounds at once": (
+        "the index itself, and the bound of the loop that it comes from: this is the launch's "
+        "first thread, which no guard would keep away"
+    ),
     "race": (
         "a place between the two accesses where `__syncthreads()` is missing, at which all threads "
         "of the block wait for each other; in a loop also between the last access of one round and "
@@ -36,8 +40,9 @@ HINTS = {
         "that varies"
     ),
     "race in a warp": (
-        "a place between the two accesses where `__syncwarp()` is missing. The 32 threads of a "
-        "warp do not run in step: without it the result depends on who comes first"
+        "a place between the two accesses where `__syncthreads()` is missing, or `__syncwarp()` if "
+        "only threads of one warp share this memory. The 32 of a warp do not run in step: without "
+        "it the result depends on who comes first"
     ),
     "race in a block": (
         "the index: are both threads meant to touch this element? Then a `__syncthreads()` between "

@@ -114,3 +114,12 @@ def test_nan_in_an_argument_is_no_change():
 )  # fmt: skip
 def test_agree_goes_by_the_largest_difference_alone(got, within, is_so):
     assert agree(got, [1.0, 2.0], within) is is_so
+
+
+def test_what_nan_tells_of_an_array_is_said_at_nan_only():
+    case = Case("x", nan="nan: never written")
+    with pytest.raises(Wrong, match=r"is nan, want 4 \(nan: never written\); 1 of 6 wrong"):
+        case.equal(changed((1, 0), np.nan), WANT, "y")
+    with pytest.raises(Wrong) as wrong:
+        case.equal(-WANT, WANT, "y")
+    assert "nan" not in str(wrong.value)

@@ -33,6 +33,13 @@ def recorded(tmp_path, monkeypatch):
     return write
 
 
+def test_the_first_rungs_can_be_shown_under_other_names(recorded, capsys):
+    recorded(rungs=[ROW, ROW | {"name": "library"}])
+    show_ladder(8, "scale", labels=["plain, 3 stages"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:15].strip() for line in lines[2:4]] == ["plain, 3 stages", "library"]
+
+
 def test_a_ladder_of_bytes_is_shown_beside_a_copy(recorded, capsys):
     recorded(rungs=[ROW])
     show_ladder(8, "scale")

@@ -60,6 +60,14 @@ kernel_mutant(
     "shared memory read before it was written",
 )  # fmt: skip
 
+kernel_mutant(
+    *TILED, "bs[i][tx];\n        __syncthreads();", "bs[i][tx];\n        __syncthreads();\n"
+    "        __syncthreads();", "18 barriers, 12 would do",
+)  # fmt: skip
+kernel_mutant(
+    *TILED, FIRST, "if (row < m && col < n) __syncthreads();\n        for", "to which all threads come",
+)  # fmt: skip
+
 # ---- 9.4 matmul_nt_tiled ----
 
 NT = ("9.4 matmul_nt_tiled", "matmul_nt_tiled")
@@ -84,6 +92,11 @@ kernel_mutant(*COLUMN, "if (row < m && col < n) c", "if (row < m) c", "c[")
 kernel_mutant(*COLUMN, "if (row < m && col < n) c", "if (col < n) c", "index out of range")
 kernel_mutant(*COLUMN, "row0 + ty * TM + i, col", "row0 + ty + i, col", "c[1, 0] is")
 
+kernel_mutant(*COLUMN, "as[ty * TM + i][kk]", "as[ty * TM][kk]", "Look in the step: acc[i] belongs")
+kernel_mutant(*COLUMN, "row0 + ty * TM + i, col", "row0 + ty * TM, col", "Look in the write: ")
+kernel_mutant(*COLUMN, "float rb =", "__syncthreads();\nfloat rb =", "barriers, 4 would do")
+kernel_mutant(*COLUMN, "float rb = bs[kk][tx];", "float rb;", "Look in the step: ")
+
 # ---- 9.6 matmul_square ----
 
 SQUARE = ("9.6 matmul_square", "matmul_square")
@@ -96,6 +109,15 @@ kernel_mutant(
 )  # fmt: skip
 kernel_mutant(*SQUARE, "row0 + ty + i * (BM / TM), col", "row0 + ty * TM + i, col", "c[")
 kernel_mutant(*SQUARE, "if (row < m && col < n)", "if (row < m)", "c[")
+
+kernel_mutant(
+    *SQUARE, "bs[kk][tx + j * (BN / TN)]", "bs[kk][tx + j]", "Look in the step: row ty + i"
+)
+kernel_mutant(*SQUARE, "row < m && col < n", "row < m || col < n", "Look in the write: ")
+kernel_mutant(
+    *SQUARE, "if (row < m && col < n) c", "__syncthreads();\nif (row < m && col < n) c",
+    "barriers, 2 would do",
+)  # fmt: skip
 
 # ---- 9.7 matmul_vector ----
 
@@ -117,6 +139,19 @@ kernel_mutant(
     "from_b = make_float4(p[0], p[1], p[2], p[3]); }", "requests to memory, 32 would do",
 )  # fmt: skip
 
+kernel_mutant(
+    *VECTOR, "*(float4*)&bs[half][bk][bj] = from_b;",
+    "*(float4*)&bs[half][bk][bj] = from_b;\n__syncthreads();",
+    "5 barriers, 3 would do",
+)  # fmt: skip
+kernel_mutant(*VECTOR, "as[half][ak][ai]", "as[0][ak][ai]", "Look in put: into the half")
+kernel_mutant(*VECTOR, "k0 + bk < k && ", "", "Look in fetch: ")
+kernel_mutant(
+    *VECTOR, "*(float4*)&bs[half][bk][bj] = from_b;",
+    "bs[half][bk][bj] = from_b.x; bs[half][bk][bj + 1] = from_b.y;\n"
+    "bs[half][bk][bj + 2] = from_b.z; bs[half][bk][bj + 3] = from_b.w;", "16 bytes at once",
+)  # fmt: skip
+
 # ---- 9.8 mma_tile ----
 
 MMA = ("9.8 mma_tile", "mma_tile")
@@ -130,7 +165,9 @@ kernel_mutant(
     "c[g * 8 + p + 2] = d[2];",
     "race in global memory, mma_tile.cu line 17",
 )
-kernel_mutant(*MMA, "c[(g + 8) * 8 + p + 1] = d[3];", "", "is nan, want")
+kernel_mutant(
+    *MMA, "c[(g + 8) * 8 + p + 1] = d[3];", "", "(nan: never written, or used before it was set)"
+)
 
 # ---- 9.9 matmul_bf16 ----
 
@@ -147,3 +184,34 @@ kernel_mutant(
 )  # fmt: skip
 kernel_mutant(*TENSOR, "fb[j / 2][j % 2 * 2], fb", "fb[j / 2][j % 2], fb", "c[0, ")
 kernel_mutant(*TENSOR, "as, my_row + i * 16, kk);", "as, my_row + i * 8, kk);", "c[")
+kernel_mutant(*TENSOR, "my_row + i * 16, kk", "i * 16, kk", "Look in the products: row and k")
+kernel_mutant(*TENSOR, "kk, my_col + j * 16", "kk, j * 16", "tiles of 128 x 128, 3 stages, 4 warps")
+kernel_mutant(
+    *TENSOR, "cp_async_wait<STAGES - 2>();\n        __syncthreads();",
+    "cp_async_wait<STAGES - 2>();\n        __syncwarp();", "Look in the wait: first the thread",
+)  # fmt: skip
+kernel_mutant(
+    *TENSOR, "cp_async_wait<STAGES - 2>();\n        __syncthreads();",
+    "cp_async_wait<STAGES - 2>();", "race in shared memory",
+)  # fmt: skip
+kernel_mutant(
+    *TENSOR, "cp_async_wait<STAGES - 2>();\n        __syncthreads();",
+    "cp_async_wait<STAGES - 2>();\n        __syncthreads();\n        __syncthreads();",
+    "4 barriers, 2 would do",
+)  # fmt: skip
+kernel_mutant(*TENSOR, "<STAGES - 2>()", "(STAGES - 2)", "stands in `< >`")
+kernel_mutant(*TENSOR, "<STAGES - 2>", "<0>", "waits for every copy, so the ring is no use")
+kernel_mutant(*TENSOR, "<STAGES - 2>", "<1>", ARRIVED)
+kernel_mutant(*TENSOR, "part ^= row % 8;", "part ^= row;", "Look in place: ")
+kernel_mutant(
+    *TENSOR,
+    "as, my_row + i * 16, kk);",
+    "as, my_row + i * 16, t * BK + kk);",
+    "Look in the products: ",
+)
+kernel_mutant(
+    *TENSOR,
+    "as, my_row + i * 16, kk);",
+    "as, row0 + my_row + i * 16, kk);",
+    "Look in the products: ",
+)

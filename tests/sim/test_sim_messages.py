@@ -62,7 +62,7 @@ SAID = [
     ("sum without an atomic", ["y[0]"], ["use `atomicAdd`"]),
     ("atomic against plain between blocks", ["y, 1.0f", "y[0] = 0"], ["Set the first value before the launch"]),
     ("the last block adds up without a fence", ["sums[t]", "sums[blockIdx"], ["in the next launch (or after `__threadfence()`"]),
-    ("attention f32, no __syncwarp", ["ps[(ty * 4 + r) * ROW + n]", "ps[(ty * 4 + r) * ROW + tx"], ["`__syncwarp()` is missing"]),
+    ("attention f32, no __syncwarp", ["ps[(ty * 4 + r) * ROW + n]", "ps[(ty * 4 + r) * ROW + tx"], ["`__syncthreads()` is missing, or `__syncwarp()` if only"]),
 ]  # fmt: skip
 
 
@@ -112,6 +112,13 @@ def test_none_for_an_array_is_named():
 def test_a_wide_access_says_how_many_bytes_it_takes():
     text = run("float4 v = ((float4*)y)[t + 1]; y[t] = v.x;")
     assert "reads 16 bytes at y[64], but y has 64 elements" in text
+
+
+def test_where_the_first_thread_leaves_an_array_the_index_is_asked_of_not_a_guard():
+    text = run("y[t + 64] = 1;")
+    assert "the index itself, and the bound of the loop" in text
+    assert "a guard" not in text
+    assert "a guard such as" in run("y[t + 1] = 1;")
 
 
 def test_of_a_table_both_the_kernels_index_and_pythons_are_said():
@@ -198,6 +205,10 @@ WRONG = [  # what is replaced in saxpy by what, what the caret stands under, wha
     ("int i", "float s = 0; s += *(const float4*)x; int i", "", ["v.x, v.y, v.z and v.w"]),
     ("int i", "float4 v; v += *(const float4*)x; int i", "", ["a float4 is four floats"]),
     ("int i", "float s = *(const float4*)x; int i", "", ["a float4 is four floats"]),
+    ("int i", "float4 v; v = x[0]; int i", "", ["a float4 is four floats"]),
+    ("int i", "float4 v = *(const float4*)x; float s = v[0]; int i", "", ["a float4 is four floats"]),
+    ("int i", "float4 v; v = (float4)x[0]; int i", "", ["a float4 is four floats"]),
+    ("int i", "unsigned p = 1; p = p XOR 3; int i", "", ["XOR is written `^`"]),
     ("int i", "auto v = reinterpret_cast<float4*>(x); int i", "", ["what is `const` stays so"]),
     ("int i", "int j = BLOCK; int i", "BLOCK", ["a constant that the launch gives", "-D BLOCK=128"]),
     ("int i", "__shared__ tile[4][5]; int i", None, ["line 2: the type is missing", "float tile"]),

@@ -1,120 +1,40 @@
-"""Chapter 09: the launches of the matrix products, and the checks of the exercises."""
+"""Chapter 09: the matrix products; the checks of the exercises."""
 
-from dataclasses import replace
+import re
 
-import ml_dtypes
 import numpy as np
 
-from ... import cuda, sim
 from ...sim.profile import Profile
 from ..judging import exercise
 from ..kernel_cases import KernelCase, Output
-from ..kernel_files import KernelFile
-
-BF16 = ml_dtypes.bfloat16
-TILED = {"TILE": 32}
-COLUMN = {"BM": 64, "BN": 64, "BK": 8, "TM": 8}
-SQUARE = {"BM": 128, "BN": 128, "BK": 8, "TM": 8, "TN": 8}
-TENSOR = {"BM": 64, "BN": 64, "BK": 64, "STAGES": 2, "TRANS_A": 0, "TRANS_B": 0}
-SWIZZLE = (
-    "    part ^= row % 8;  // the 8 rows that ldmatrix reads at a time lie in different banks\n", ""
-)  # fmt: skip
-GIVEN_NT = (  # what the clinic of 9.4 begins with
-    ("as[TILE][TILE], bs[TILE][TILE + 1];", "as[TILE][TILE], bs[TILE][TILE];"),
-    (
-        "bs[tx][ty] = k0 + tx < k && col0 + ty < n ? b[(size_t)(col0 + ty) * k + k0 + tx] : 0.0f;",
-        "bs[ty][tx] = k0 + ty < k && col < n ? b[(size_t)col * k + k0 + ty] : 0.0f;",
-    ),
+from ..pieces import check_by_pieces
+from .launches_09 import (
+    BF16,
+    COLUMN,
+    SQUARE,
+    launch_of,
+    profile,
+    requests,
+    tensor_launch,
 )
+
+UNSET = "nan: never written, or used before it was set"
 SMALL = ((1, 1, 1), (31, 33, 32), (33, 70, 97), (64, 32, 5))  # m, n, k
-
-
-def ceil_div(a: int, b: int) -> int:
-    """a / b rounded up."""
-    return -(-a // b)
-
-
-def changed(kernel: KernelFile, *changes: tuple[str, str]) -> KernelFile:
-    """The kernel with (old, new) exchanged in its text. ValueError if old is not there once."""
-    text = kernel.text
-    for old, new in changes:
-        if text.count(old) != 1:
-            raise ValueError(f"{kernel.place} has {old!r} {text.count(old)} times")
-        text = text.replace(old, new)
-    return replace(kernel, text=text)
-
-
-# ---- how each rung is launched ----
-
-
-# name: (rows, columns of c a block computes, block, bytes of shared memory, constants)
-LAUNCHES = {
-    "matmul_naive": (32, 32, (32, 32), 0, {}),
-    "matmul_coalesced": (32, 32, (32, 32), 0, {}),
-    "matmul_tiled": (32, 32, (32, 32), 0, TILED),
-    "matmul_nt_tiled": (32, 32, (32, 32), 0, TILED),
-    "matmul_column": (64, 64, (512,), 0, COLUMN),
-    "matmul_square": (128, 128, (256,), 0, SQUARE),
-    "matmul_vector": (128, 128, (256,), 0, {}),
-    "matmul_bf16": (64, 64, (32,), 2 * 2 * 64 * 64 * 2, TENSOR),
-}
-
-
-def launch_of(name: str, m: int, n: int) -> tuple[tuple, tuple, int, dict]:
-    """(grid, block, bytes of shared memory, constants) of a rung for c (m, n)."""
-    rows, columns, block, shared, constants = LAUNCHES[name]
-    return (ceil_div(n, columns), ceil_div(m, rows)), block, shared, constants
-
-
-def run(kernel: KernelFile, a: np.ndarray, b: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """c = a b, or a b^T, by a rung of the ladder. NumPy in, NumPy out."""
-    (m, k), n = a.shape, b.shape[0 if transposed else 1]
-    grid, block, shared, constants = launch_of(kernel.name, m, n)
-    c = cuda.asarray(np.full((m, n), np.nan, a.dtype))
-    sizes = (np.uint32(m), np.uint32(n), np.uint32(k))
-    kernel(
-        grid, block, (cuda.asarray(a), cuda.asarray(b), c, *sizes), shared_mem=shared, **constants
-    )
-    return cuda.asnumpy(c)
-
-
-def profile(kernel: KernelFile, m: int, n: int, k: int, transposed: bool = False) -> Profile:
-    """What a rung does to memory for random operands of these sizes, in the simulator."""
-    rng, dtype = np.random.default_rng(0), BF16 if kernel.name == "matmul_bf16" else np.float32
-    a = rng.standard_normal((m, k)).astype(dtype)
-    b = rng.standard_normal((n, k) if transposed else (k, n)).astype(dtype)
-    grid, block, shared, constants = launch_of(kernel.name, m, n)
-    compiled = kernel.compiled(sim, **constants)
-    arrays = [sim.asarray(x) for x in (a, b, np.zeros((m, n), dtype))]
-    sizes = (np.uint32(m), np.uint32(n), np.uint32(k))
-    compiled(grid, block, (*arrays, *sizes), shared_mem=shared)
-    return compiled.profile()
-
-
-def requests(found: Profile, space: str, op: str, array: str = "") -> int:
-    """How many requests of that kind a launch made, of one array or of all."""
-    rows = [r for r in found.rows if (r.space, r.op) == (space, op)]
-    return sum(r.requests for r in rows if not array or r.sample.array == array)
-
-
-def traffic(kernel: KernelFile, m: int = 128, n: int = 128, k: int = 64) -> tuple[float, float]:
-    """For each multiplication: bytes read from memory, and a thread's reads of shared memory."""
-    found, products = profile(kernel, m, n, k), m * n * k
-    sectors = sum(r.moved for r in found.rows if (r.space, r.op) == ("global", "load"))
-    return 32 * sectors / products, 32 * requests(found, "shared", "load") / products
 
 
 # ---- what the checks have in common ----
 
 
-def _check_products(mine, sizes, look: str, transposed=False, dtype=np.float32) -> str:
+def _check_products(
+    mine, sizes, look="", transposed=False, dtype=np.float32, tiles="", launch=None
+) -> str:
     for m, n, k in sizes:
         rng = np.random.default_rng(m + n + k)
         form = f"a ({m}, {k}), b ({n}, {k})" if transposed else f"a ({m}, {k}), b ({k}, {n})"
-        case = KernelCase(form, look)
+        case = KernelCase(form + tiles, look, UNSET)
         a = rng.standard_normal((m, k)).astype(dtype)
         b = rng.standard_normal((n, k) if transposed else (k, n)).astype(dtype)
-        grid, block, shared, constants = launch_of(mine.name, m, n)
+        grid, block, shared, constants = launch_of(mine.name, m, n, launch)
         sizes_ = (np.uint32(m), np.uint32(n), np.uint32(k))
         output = Output((m, n), dtype)
         (c,) = case.launch(mine, grid, block, a, b, output, *sizes_, shared_mem=shared, **constants)
@@ -155,6 +75,11 @@ def _require_no_conflicts(case: KernelCase, found: Profile) -> None:
             )
 
 
+def _require_barriers(case: KernelCase, found: Profile, most: int, why: str) -> None:
+    got = found.count("barriers")
+    case.require(got <= most, f"{got} barriers, {most} would do: {why}", look=False)
+
+
 def _require_at_most(case: KernelCase, got: int, most: int, what: str) -> None:
     case.require(got <= most, f"it makes {got:,} {what}, {most:,} would do")
 
@@ -174,7 +99,7 @@ def check_naive(mine):
 
 @exercise("9.2 matmul_coalesced")
 def check_coalesced(mine):
-    look = "threadIdx.x counts the threads of a warp; along what should it go?"
+    look = "blockIdx stays as it is; threadIdx.x counts a warp's threads: along what should it go?"
     said = _check_products(mine, SMALL, look)
     case, found = KernelCase("a (32, 32), b (32, 64)", look), profile(mine, 32, 64, 32)
     _require_sectors(case, found, "a", 1, "a warp in one row of c needs one row of a")
@@ -185,7 +110,10 @@ def check_coalesced(mine):
 
 @exercise("9.3 matmul_tiled")
 def check_tiled(mine):
-    look = "a thread brings one number of each tile, zero beyond the edges; then two barriers"
+    look = (
+        "a thread brings one number of each tile, zero beyond the edges; then two barriers, to "
+        "which all threads come"
+    )
     said = _check_products(mine, SMALL, look)
     case, found = KernelCase("a (64, 96), b (96, 32)", look), profile(mine, 64, 32, 96)
     for array in "abc":
@@ -193,8 +121,7 @@ def check_tiled(mine):
     _require_no_conflicts(case, found)
     # 2 blocks of 32 warps, 3 tiles each: a request for each of a and b
     _require_at_most(case, requests(found, "global", "load"), 2 * 32 * 3 * 2, "requests to memory")
-    barriers = found.count("barriers")
-    case.require(barriers <= 2 * 3 * 2, f"{barriers} barriers in 2 blocks, 3 tiles each")
+    _require_barriers(case, found, 2 * 3 * 2, "two a tile")
     return f"{said}, each number read once a tile"
 
 
@@ -213,43 +140,72 @@ def check_nt(mine):
 
 @exercise("9.5 matmul_column")
 def check_column(mine):
-    look = "acc[i] belongs to row ty * TM + i of the tile and column tx"
-    said = _check_products(mine, (*SMALL, (65, 66, 9)), look)
+    looks = {
+        "the step": "acc[i] belongs to row ty * TM + i of the tile and column tx",
+        "the write": "row and column of c: the corner of the tile, row0 and col0, and the thread's "
+        "place in it; which lie beyond the edge?",
+    }
+    return check_by_pieces(mine, looks, _check_column)
+
+
+def _check_column(mine) -> str:
+    said = _check_products(mine, (*SMALL, (65, 66, 9)))
     case = KernelCase("a (64, 16), b (16, 64)", "read bs once for all TM products, outside `for i`")
     found = profile(mine, 64, 64, 16)
     # 16 warps, 16 steps of k: one request for b and TM for a
     most = 16 * 16 * (1 + COLUMN["TM"])
     _require_at_most(case, requests(found, "shared", "load"), most, "requests to shared memory")
     _require_no_conflicts(case, found)
+    _require_barriers(case, found, 2 * 2, "two a tile, both given")
     return f"{said}, {1 + COLUMN['TM']} reads for {COLUMN['TM']} products"
 
 
 @exercise("9.6 matmul_square")
 def check_square(mine):
-    look = "acc[i][j] belongs to row ty + i * (BM / TM) of the tile and column tx + j * (BN / TN)"
-    said = _check_products(mine, ((1, 1, 1), (33, 70, 19), (129, 130, 9)), look)
+    looks = {
+        "the step": "row ty + i * (BM / TM) of as, column tx + j * (BN / TN) of bs; first all of "
+        "ra and rb, then each with each",
+        "the write": "acc[i][j] belongs to row ty + i * (BM / TM) of the tile and column "
+        "tx + j * (BN / TN); which lie beyond the edge?",
+    }
+    return check_by_pieces(mine, looks, _check_square)
+
+
+def _check_square(mine) -> str:
+    said = _check_products(mine, ((1, 1, 1), (33, 70, 19), (129, 130, 9)))
     case = KernelCase("a (128, 8), b (8, 128)", "first all of ra and rb, then their products")
     found = profile(mine, 128, 128, 8)
     # 8 warps, 8 steps of k: TM + TN requests
     most = 8 * 8 * (SQUARE["TM"] + SQUARE["TN"])
     _require_at_most(case, requests(found, "shared", "load"), most, "requests to shared memory")
-    case.look = look
+    case.look = "neighbours in a warp differ in tx: by how much do their places differ?"
     _require_no_conflicts(case, found)
     _require_sectors(case, found, "c", 4, "neighbours write neighbours")
+    _require_barriers(case, found, 2, "two a tile, both given")
     return f"{said}, 16 reads for 64 products"
 
 
 @exercise("9.7 matmul_vector")
 def check_vector(mine):
-    look = "a float4 of a lies along k, so its four numbers go to four rows of `as`, in column ai"
-    said = _check_products(mine, ((1, 4, 4), (33, 72, 20), (130, 132, 12)), look)
-    case = KernelCase("a (128, 16), b (16, 128)", look)
+    looks = {
+        "fetch": "four numbers of row row0 + ai from column k0 + ak on, of row k0 + bk from column "
+        "col0 + bj on; what lies beyond the edge stays zero",
+        "put": "into the half that it is given; a float4 of a lies along k, so its four numbers go "
+        "to four rows of as[half], all in column ai",
+    }
+    return check_by_pieces(mine, looks, _check_vector)
+
+
+def _check_vector(mine) -> str:
+    said = _check_products(mine, ((1, 4, 4), (33, 72, 20), (130, 132, 12)))
+    case = KernelCase("a (128, 16), b (16, 128)", "*(const float4*)&a[...] reads 16 bytes at once")
     found = profile(mine, 128, 128, 16)
-    case.look = "*(const float4*)&a[...] reads 16 bytes at once"
     # 8 warps, 2 tiles: one request of each thread for a, and one for b
     _require_at_most(case, requests(found, "global", "load"), 8 * 2 * 2, "requests to memory")
+    case.look = "*(float4*)&bs[half][bk][bj] writes all four of from_b, 16 bytes at once"
     _require_no_conflicts(case, found)
-    return f"{said}, 16 bytes a read"
+    _require_barriers(case, found, 1 + 2, "one before the loop and one a tile, all given")
+    return f"{said}, 16 bytes a read, one barrier a tile"
 
 
 @exercise("9.8 mma_tile")
@@ -262,6 +218,7 @@ def check_mma_tile(mine):
         case = KernelCase(
             f"a (16, 16), b (8, 16) bf16, {given}",
             "compare your registers with the picture: which rows and columns has lane 5?",
+            UNSET,
         )
         (c,) = case.launch(mine, (1,), (32,), a_, b, Output((16, 8)))
         _compare(case, c, a_, b.T)
@@ -270,12 +227,30 @@ def check_mma_tile(mine):
 
 @exercise("9.9 matmul_bf16")
 def check_bf16(mine):
-    look = "fb[j / 2] holds two tiles of 8 columns: its numbers 0 and 1, and 2 and 3"
-    sizes = ((1, 8, 8), (65, 72, 136), (64, 64, 200))
-    said = _check_products(mine, sizes, look, dtype=BF16)
+    looks = {
+        "place": "does it exchange the 8 parts of a row among themselves, so that no two get one "
+        "place? And eight neighbouring rows each in another way?",
+        "the wait": "first the thread's own copies, of tile t but not of later ones, then those of "
+        "all threads of the block, four warps in the last case",
+        "the products": "row and k, k and col count from the corner of the tile: kk is the step, "
+        "my_row and my_col the warp's corner; fb[j / 2] holds two fragments, of 8 columns each",
+    }
+    return check_by_pieces(mine, looks, _check_bf16)
+
+
+def _check_bf16(mine) -> str:
+    small, large = ((1, 8, 8), (65, 72, 136), (64, 64, 200)), ((72, 80, 264),)
+    _check_products(mine, small, dtype=BF16, tiles=" bf16, tiles of 64 x 64, 2 stages, 1 warp")
+    tiles = " bf16, tiles of 128 x 128, 3 stages, 4 warps"
+    launch = tensor_launch(128, 128, 3)
+    _check_products(mine, large, dtype=BF16, tiles=tiles, launch=launch)
     case = KernelCase("a (64, 128), b (128, 64) bf16", "row % 8 must change the part")
     found = profile(mine, 64, 64, 128)
     _require_no_conflicts(case, found)
     case.look = "4 fragments of a and 4 of b make 32 products"
     _require_at_most(case, found.count("ldmatrix"), 8 * 8, "times ldmatrix")  # 8 steps of 16
-    return f"{said}, no conflicts"
+    _require_barriers(case, found, 2, "one a tile")
+    waits = {text.strip() for text in re.findall(r"cp_async_wait<([^>]*)>", mine.text)}
+    case.look = "of the groups sent so far, how many are of tiles after t?"
+    case.require(waits != {"0"}, "cp_async_wait<0> waits for every copy, so the ring is no use")
+    return f"{len(small + large)} shapes, no conflicts"

@@ -7,7 +7,7 @@ import numpy as np
 from ...launchers.matmul import LARGE
 from ..kernel_files import KernelFile, solution
 from ..ladders import Ladder, Rung
-from .chapter_09 import COLUMN, GIVEN_NT, SQUARE, SWIZZLE, TILED, ceil_div, changed
+from .launches_09 import BF16_RUNGS, COLUMN, GIVEN_NT, SQUARE, SWIZZLE, TILED, ceil_div, changed
 
 SIZES = {
     "square": (4096, 4096, 4096), "model": (16384, 1536, 384), "bf16": (8192, 8192, 8192),
@@ -61,14 +61,10 @@ def _transposed(p: "Product") -> list[Rung]:
 def _bf16_rungs(p: "Product") -> list[Rung]:
     plain = changed(solution("matmul_bf16"), SWIZZLE)
     by_columns = changed(solution("matmul_bf16"), ("#define GROUP 8 ", "#define GROUP 1 "))
+    texts = {0: plain, len(BF16_RUNGS) - 1: by_columns}
     return [
-        p.bf16_rung("128 x 128, 3 stages, no swizzle", 128, 128, 3, kernel=plain),
-        p.bf16_rung("swizzled", 128, 128, 3),
-        p.bf16_rung("2 stages", 128, 128, 2),
-        p.bf16_rung("128 x 256, 2 stages", 128, 256, 2),
-        p.bf16_rung("3 stages", 128, 256, 3),
-        p.bf16_rung("4 stages", 128, 256, 4),
-        p.bf16_rung("4 stages, blocks row by row", 128, 256, 4, kernel=by_columns),
+        p.bf16_rung(name, *tiles, kernel=texts.get(i, "matmul_bf16"))
+        for i, (name, tiles) in enumerate(BF16_RUNGS.items())
     ]
 
 

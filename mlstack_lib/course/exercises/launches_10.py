@@ -6,7 +6,7 @@ import numpy as np
 from ... import cuda, sim
 from ...sim.profile import Profile
 from ..kernel_files import KernelFile, solution
-from .chapter_09 import ceil_div, changed
+from .launches_09 import ceil_div, changed
 
 BF16 = ml_dtypes.bfloat16
 WARPS, ROWS = 4, 8

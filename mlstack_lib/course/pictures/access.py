@@ -19,7 +19,8 @@ def draw_access(row) -> Figure:
 
     Only the rows of 128 bytes that are touched are drawn, and of global memory only as much of them
     as is touched. There a grey box is a sector of 32 bytes, which moves as a whole; of shared
-    memory a column is a bank, and the bank that most different words are asked of is framed. A
+    memory a column is a bank, and framed are the banks of which most different words are asked at
+    a time: of 4 bytes all 32 lanes are served together, of 8 bytes 16 neighbours, of 16 bytes 8. A
     colour is 8 threads.
     """
     cells = {lane: row.sample.start + offset for lane, offset in row.sample.offsets.items()}
@@ -59,13 +60,20 @@ def _draw_lane(axes, lane, address, size, height) -> None:
 
 
 def _frame_worst_bank(axes, cells, size, height) -> None:
-    words = {a // BANK + i for a in cells.values() for i in range(max(size // BANK, 1))}
-    count = [sum(word % 32 == bank for word in words) for bank in range(32)]
-    bank = count.index(max(count))
-    if count[bank] > 1:
+    words = max(size // BANK, 1)  # that a lane asks for
+    found = []
+    for first in range(0, 32, 32 // words):
+        group = {cells[i] // BANK for i in range(first, first + 32 // words) if i in cells}
+        for bank in range(0, 32, words):
+            lines = sorted({word * BANK // LINE for word in group if word % 32 == bank})
+            found.append((len(lines), bank, lines))
+    ways, bank, lines = max(found, key=lambda item: item[0])
+    if ways > 1:
+        top, bottom = height[lines[0]], height[lines[-1]] + 1
         axes.add_patch(
-            Rectangle((bank * BANK, 0), BANK, len(height), fill=False, edgecolor=WORST, lw=1.6)
-        )
+            Rectangle((bank * BANK, top), words * BANK, bottom - top, fill=False,
+                      edgecolor=WORST, lw=1.6)
+        )  # fmt: skip
 
 
 def _label(axes, row, touched, width) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of matrix products: what a thread reads and computes, and who holds what for `mma`."""
+"""Pictures of matrix products: a thread's part, the fragments of `mma`, a ring of copies."""
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -110,3 +110,32 @@ def _draw_fragment(axes, title, name, held, width, along, down) -> None:
     axes.tick_params(labelsize=7, length=2)
     axes.grid(visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)
+
+
+# ---- a ring of copies ----
+
+
+def draw_ring(stages: int, rounds: int) -> Figure:
+    """Draw when each place of a ring of `stages` tiles is filled and multiplied, in time."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.9 + 0.45 * stages), layout="constrained")
+    for tile in range(rounds + stages - 1):
+        sent, place = max(tile - stages + 1, -1), tile % stages
+        for begin, end, color, text in (
+            (sent + 0.08, min(tile, rounds), READ, f"tile {tile} on its way"),
+            (tile, tile + 1, COMPUTED, f"tile {tile} multiplied"),
+        ):
+            if begin < rounds:
+                axes.add_patch(Rectangle((begin, place + 0.1), end - begin, 0.8, facecolor=color,
+                                         edgecolor=INK, lw=0.6))  # fmt: skip
+                axes.text(begin + 0.05, place + 0.52, text, va="center", fontsize=7)
+    for t in range(rounds):
+        axes.axvline(t, color=INK, lw=1.6)
+        axes.text(t, -0.12, "wait, barrier", ha="center", va="bottom", fontsize=7)
+    axes.set(xlim=(-1, rounds), ylim=(stages, -0.1), ylabel="place in the ring")
+    axes.set_xticks([t + 0.5 for t in range(-1, rounds)],
+                    ["before the loop", *(f"round t = {t}" for t in range(rounds))])  # fmt: skip
+    axes.set_yticks([i + 0.5 for i in range(stages)], [str(i) for i in range(stages)])
+    axes.tick_params(labelsize=8, length=0)
+    axes.grid(visible=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    return figure
