@@ -85,17 +85,17 @@ INLINE void check_global(Worker* w, const char* p, u32 size, int access, Site si
 }
 
 // ---- any access ----
+// Let the warp-mates come here too: bounds the log, and a loop that waits for them goes on.
+COLD void pause_lane(Worker* w, Fiber* f) {
+  f->home->ready &= ~f->bit;
+  f->home->paused |= f->bit;
+  switch_from(w, f);
+}
 INLINE void log_access(Worker* w, Fiber* f, u32 address, u32 size, int access, int space,
                        Site site) {
   u32 size_log2 = (u32)__builtin_ctz(size), used = w->log_used[f->lane]++;
   w->log[f->lane][used] = LogEntry{address, access_key(site, space, access != READS, size_log2)};
-  if (UNLIKELY(used + 1 == LOG)) {
-    // let the warp-mates come here too: bounds the log, and a loop that waits for them goes on
-    Warp* warp = &w->warp[f->warp];
-    warp->ready &= ~f->bit;
-    warp->paused |= f->bit;
-    switch_from(w, f);
-  }
+  if (UNLIKELY(used + 1 == LOG)) pause_lane(w, f);
 }
 enum Memory { ELSEWHERE, SHARED_MEMORY, DEVICE_MEMORY };
 // Neither shared nor device memory: the thread's own stack, a __device__ variable, or a mistake.

@@ -25,7 +25,7 @@ static Group* group_of(Warp* warp, u32 mask) {
   return g;
 }
 static void meet(Worker* w, Fiber* f, int op, u32 mask, int line) {
-  Warp* warp = &w->warp[f->warp];
+  Warp* warp = f->home;
   f->line = line;
   Group* group = mask & f->bit ? group_of(warp, mask) : 0;
   if (UNLIKELY(!group)) {
@@ -47,10 +47,8 @@ static void meet(Worker* w, Fiber* f, int op, u32 mask, int line) {
     complete(w, warp, group);
     return;
   }
-  f->state = IN_WARP_OP;
   warp->ready &= ~f->bit;
   switch_from(w, f);
-  f->state = READY;
 }
 // A thread that leaves the kernel is waited for no longer.
 static void leave_groups(Worker* w, Warp* warp) {
@@ -195,9 +193,7 @@ static void complete(Worker* w, Warp* warp, Group* group) {
   else if (op != __sim_syncwarp) reduce(lanes, arrived, op);
   else if (++warp->epoch == 1024 && w->checking) clear_warp_epoch(w, warp);
   *group = warp->group[--warp->groups];
-  u32 waiting = arrived & ~warp->exited;
-  if (w->current->warp == number && w->current->state == READY) waiting &= ~w->current->bit;
-  wake(w, warp, waiting);
+  wake(w, warp, arrived & ~warp->exited);
 }
 
 API u64 __sim_warp(int op, unsigned mask, u64 value, int argument, int width, int line) {
@@ -214,13 +210,11 @@ API u64 __sim_warp(int op, unsigned mask, u64 value, int argument, int width, in
 API unsigned __sim_active_mask(int line) {
   Worker* w = self;
   Fiber* f = w->current;
-  Warp* warp = &w->warp[f->warp];
+  Warp* warp = f->home;
   f->line = line;
-  f->state = IN_WARP_OP;
   warp->ready &= ~f->bit;
   warp->asking |= f->bit;
   switch_from(w, f);
-  f->state = READY;
   return (unsigned)f->result;
 }
 API __sim_f32x4 __sim_mma_bf16(__sim_u32x4 a, unsigned b0, unsigned b1, __sim_f32x4 c, int line) {

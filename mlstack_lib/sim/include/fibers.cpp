@@ -1,49 +1,4 @@
-/* Fibers: the switch, who runs next, and the block's barrier.
-
-   The switch saves what a function must keep for its caller and nothing else: about 7 ns. swapcontext
-   would save the signal mask by two system calls, thirty times slower; an operating-system thread for
-   each CUDA thread would be slower by hundreds. */
-
-extern "C" void sim_switch(void** save, void* to);
-#if defined(__APPLE__)
-#define SYMBOL "_sim_switch"
-#else
-#define SYMBOL "sim_switch"
-#endif
-#if defined(__x86_64__)
-__asm__(".text\n.globl " SYMBOL "\n.p2align 4\n" SYMBOL
-        ":\n"
-        "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
-        "movq %rsp,(%rdi)\nmovq %rsi,%rsp\n"
-        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nretq\n");
-static void* first_frame(char* top, void (*function)()) {
-  void** sp = (void**)top;
-  *--sp = 0;  // a return address for `function`, never used, which also aligns its stack
-  *--sp = (void*)function;
-  for (int i = 0; i < 6; i++) *--sp = 0;
-  return sp;
-}
-#elif defined(__aarch64__)
-__asm__(".text\n.globl " SYMBOL "\n.p2align 4\n" SYMBOL
-        ":\n"
-        "sub sp,sp,#160\n"
-        "stp x19,x20,[sp,#0]\nstp x21,x22,[sp,#16]\nstp x23,x24,[sp,#32]\nstp x25,x26,[sp,#48]\n"
-        "stp x27,x28,[sp,#64]\nstp x29,x30,[sp,#80]\n"
-        "stp d8,d9,[sp,#96]\nstp d10,d11,[sp,#112]\nstp d12,d13,[sp,#128]\nstp d14,d15,[sp,#144]\n"
-        "mov x9,sp\nstr x9,[x0]\nmov sp,x1\n"
-        "ldp x19,x20,[sp,#0]\nldp x21,x22,[sp,#16]\nldp x23,x24,[sp,#32]\nldp x25,x26,[sp,#48]\n"
-        "ldp x27,x28,[sp,#64]\nldp x29,x30,[sp,#80]\n"
-        "ldp d8,d9,[sp,#96]\nldp d10,d11,[sp,#112]\nldp d12,d13,[sp,#128]\nldp d14,d15,[sp,#144]\n"
-        "add sp,sp,#160\nret\n");
-static void* first_frame(char* top, void (*function)()) {
-  void** sp = (void**)(top - 160);
-  memset(sp, 0, 160);
-  sp[11] = (void*)function;  // x30, where `ret` goes
-  return sp;
-}
-#else
-#error "the simulator knows how to switch threads on x86-64 and aarch64 only"
-#endif
+/* Fibers: who runs next, and the block's barrier. */
 
 // ---- who runs next ----
 static u32 next_random(Worker* w) {
@@ -52,13 +7,13 @@ static u32 next_random(Worker* w) {
   return w->random ^= w->random << 5;
 }
 INLINE int choose(Worker* w, u32 mask) {
-  if (LIKELY(launch.p.order == FORWARD)) return __builtin_ctz(mask);
-  if (launch.p.order == REVERSE) return 31 - __builtin_clz(mask);
+  if (LIKELY(w->order == FORWARD)) return __builtin_ctz(mask);
+  if (w->order == REVERSE) return 31 - __builtin_clz(mask);
   for (int skip = next_random(w) % __builtin_popcount(mask); skip; skip--) mask &= mask - 1;
   return __builtin_ctz(mask);
 }
 static u32 next_warp(Worker* w) {
-  if (launch.p.order != FORWARD) return choose(w, w->ready_warps);
+  if (w->order != FORWARD) return choose(w, w->ready_warps);
   u32 later = w->ready_warps & (~0u << w->turn);
   return __builtin_ctz(later ? later : w->ready_warps);
 }
@@ -66,11 +21,16 @@ INLINE void wake(Worker* w, Warp* warp, u32 lanes) {
   warp->ready |= lanes;
   if (lanes) w->ready_warps |= 1u << (warp - w->warp);
 }
-static Fiber* first_in(Worker* w, int state, int barrier = -1) {
-  for (u32 i = 0; i < w->threads; i++) {
-    Fiber* f = &w->fiber[i];
-    if (f->state == state && (barrier < 0 || f->barrier == barrier)) return f;
-  }
+enum State { READY, AT_BARRIER, IN_WARP_OP, EXITED };
+static State state_of(const Fiber* f) {
+  const Warp* warp = f->home;
+  if (warp->exited & f->bit) return EXITED;
+  if (warp->at_barrier & f->bit) return AT_BARRIER;
+  return (warp->ready | warp->paused) & f->bit ? READY : IN_WARP_OP;
+}
+static Fiber* first_in(Worker* w, State state) {
+  for (u32 i = 0; i < w->threads; i++)
+    if (state_of(&w->fiber[i]) == state) return &w->fiber[i];
   return 0;
 }
 
@@ -81,7 +41,7 @@ COLD void report_time_limit(Worker* w) {
   u32 used = 0;
   for (u32 i = 0; i < w->threads && !used; i++) {
     Fiber* f = &w->fiber[i];
-    if (f->state == EXITED) continue;
+    if (state_of(f) == EXITED) continue;
     used = f->warp == w->turn && w->checking ? w->log_used[f->lane] : 0;
     if (used || !found || (!found->line && f->line)) found = f;
   }
@@ -97,7 +57,7 @@ COLD void report_divergence(Worker* w) {
   u32 at_a = 0;
   for (u32 i = 0; i < w->threads; i++) {
     Fiber* f = &w->fiber[i];
-    if (f->state != AT_BARRIER) continue;
+    if (state_of(f) != AT_BARRIER) continue;
     if (f->barrier == a->barrier) at_a++;
     else if (!b) b = f;
   }
@@ -166,10 +126,10 @@ COLD void answer_active_mask(Worker* w, Warp* warp) {
 
 // The next fiber: of this warp as long as one of its threads can go on, then of another warp. The
 // scheduler, when the block has ended or cannot go on.
-static Fiber* pick(Worker* w) {
+static __attribute__((noinline)) Fiber* pick_further(Worker* w) {
   for (;;) {
     Warp* warp = &w->warp[w->turn];
-    if (LIKELY(warp->ready)) return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
+    if (warp->ready) return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
     bool stop = must_stop(w);  // once: between two looks a request could come and go unreported
     if (UNLIKELY(stop && w->cancelled)) {
       report_time_limit(w);
@@ -203,24 +163,32 @@ static Fiber* pick(Worker* w) {
     }
   }
 }
+INLINE Fiber* pick(Worker* w) {
+  Warp* warp = &w->warp[w->turn];
+  if (UNLIKELY(!warp->ready)) return pick_further(w);
+  return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
+}
 INLINE void switch_from(Worker* w, Fiber* f) {
   Fiber* next = pick(w);
   w->current = next;
-  if (next != f) sim_switch(&f->sp, next->sp);
+  // most often the one after it is next, and its stack has left the nearest cache since its last turn
+  __builtin_prefetch(next[1].context.sp);
+  __builtin_prefetch((char*)next[1].context.sp + 64);
+  if (next != f) switch_context(&f->context, &next->context);
 }
 // End the block from inside one of its threads.
 static void leave(Worker* w) {
-  void* nowhere;
+  Context nowhere;
   stop_from(w);
   w->current = &w->scheduler;
-  sim_switch(&nowhere, w->scheduler.sp);
+  switch_context(&nowhere, &w->scheduler.context);
   __builtin_unreachable();
 }
 
 API void __sim_syncthreads(int line, int id) {
   Worker* w = self;
   Fiber* f = w->current;
-  Warp* warp = &w->warp[f->warp];
+  Warp* warp = f->home;
   if (!w->waiting) {
     w->barrier = id;
     w->barrier_line = line;
@@ -230,12 +198,10 @@ API void __sim_syncthreads(int line, int id) {
   }
   f->line = line;
   f->barrier = id;
-  f->state = AT_BARRIER;
   warp->ready &= ~f->bit;
   warp->at_barrier |= f->bit;
   w->waiting++;
   switch_from(w, f);
-  f->state = READY;
 }
 API int __sim_syncthreads_reduce(int line, int id, int op, int value) {
   Worker* w = self;

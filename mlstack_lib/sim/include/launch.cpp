@@ -30,13 +30,12 @@ static void fiber_main() {
     launch.p.call(launch.p.arguments);
     Worker* w = self;
     Fiber* f = w->current;
-    Warp* warp = &w->warp[f->warp];
-    f->state = EXITED;
+    Warp* warp = f->home;
     f->copies_used = 0;
     warp->ready &= ~f->bit;
     warp->exited |= f->bit;
     w->left++;
-    leave_groups(w, warp);
+    if (UNLIKELY(warp->groups)) leave_groups(w, warp);
     switch_from(w, f);
   }
 }
@@ -47,12 +46,13 @@ static void prepare_fibers(Worker* w) {
     f->index = t;
     f->lane = t & 31;
     f->warp = t / 32;
+    f->home = &w->warp[f->warp];
     f->bit = 1u << f->lane;
     f->thread = uint3{t % x, t / x % y, t / x / y};
     f->line = f->barrier = 0;
     f->copies_used = f->copy_group = 0;
     // tops of stacks at different distances from a page, or all would fall into the same cache lines
-    f->sp = first_frame(f->stack + STACK - 64 - (t * 7 & 31) * 128, fiber_main);
+    f->context = first_context(f->stack + STACK - 64 - (t * 7 & 31) * 128, fiber_main);
   }
 }
 
@@ -74,7 +74,6 @@ static void prepare_block(Worker* w, u64 block) {
     warp->exist = lanes >= 32 ? ~0u : (1u << lanes) - 1;
     wake(w, warp, warp->exist);
   }
-  for (u32 t = 0; t < w->threads; t++) w->fiber[t].state = READY;
 }
 static void run_block(Worker* w, u64 block) {
   prepare_block(w, block);
@@ -82,7 +81,7 @@ static void run_block(Worker* w, u64 block) {
   Fiber* first = pick(w);
   if (first != &w->scheduler) {
     w->current = first;
-    sim_switch(&w->scheduler.sp, first->sp);
+    switch_context(&w->scheduler.context, &first->context);
   }
   w->current = &w->scheduler;
 }
@@ -91,6 +90,7 @@ static void run_block(Worker* w, u64 block) {
 static void begin_worker(Worker* w) {
   const Parameters& p = launch.p;
   w->checking = p.checking;
+  w->order = p.order;
   w->solo = launch.workers == 1;
   w->threads = p.block[0] * p.block[1] * p.block[2];
   w->warps = (w->threads + 31) / 32;

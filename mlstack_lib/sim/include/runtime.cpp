@@ -4,6 +4,7 @@
 #include "memory.cpp"
 #include "findings.cpp"
 #include "counters.cpp"
+#include "switch.cpp"
 #include "fibers.cpp"
 #include "collectives.cpp"
 #include "races.cpp"

@@ -102,18 +102,23 @@ struct Counter {
 };
 
 // ---- threads ----
-enum State { READY, AT_BARRIER, IN_WARP_OP, EXITED };
 struct Copy {  // bytes of a cp.async on their way
   char* to;
   u32 group;
   u8 bytes[16];
 };
-struct Fiber {
-  void* sp;
+struct Context {  // where a fiber stands; see switch.cpp
+  void *sp, *frame, *pc;
+};
+struct Warp;
+struct alignas(64) Fiber {
+  // what every switch and access needs comes first, in one line of the processor's cache
+  Context context;
+  Warp* home;
+  u32 index, lane, bit, warp;
+  int line, barrier;
   char* stack;
   uint3 thread;
-  u32 index, lane, warp, bit;
-  int state, line, barrier;
   u64 value, result;  // of a warp operation
   int argument, width;
   __sim_u32x4 a, row;
@@ -152,6 +157,7 @@ struct Worker {
   Fiber* current;
   char* shared;
   bool checking, solo;
+  int order;
   u32 epoch;  // of the block, advanced by __syncthreads
   Word* words;
   u8* written;
@@ -168,7 +174,7 @@ struct Worker {
   u32 filled, random;
   volatile int cancelled;
   Fiber scheduler;
-  Fiber fiber[MAX_THREADS];
+  Fiber fiber[MAX_THREADS + 1];  // one more, as the next one's stack is fetched ahead
   Warp warp[MAX_WARPS];
   Counter* counter;
   u32 used[MAX_SITES], counters;
@@ -214,6 +220,5 @@ INLINE Site site_of(Worker* w, const void* pc) {
 }
 #define HERE __builtin_return_address(0)
 
-static Fiber* pick(Worker* w);
 static void leave(Worker* w) __attribute__((noreturn));
 static void flush_log(Worker* w);
