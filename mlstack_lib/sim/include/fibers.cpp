@@ -12,6 +12,14 @@ INLINE int choose(Worker* w, u32 mask) {
   for (int skip = next_random(w) % __builtin_popcount(mask); skip; skip--) mask &= mask - 1;
   return __builtin_ctz(mask);
 }
+// Anew after every change of an epoch; see races.cpp.
+static void set_tag(Worker* w) { w->tag = w->epoch << 21 | w->running->epoch << 11; }
+static void turn_to(Worker* w, u32 warp) {
+  w->turn = warp;
+  w->running = &w->warp[warp];
+  w->lanes = &w->fiber[warp * 32];
+  set_tag(w);
+}
 static u32 next_warp(Worker* w) {
   if (w->order != FORWARD) return choose(w, w->ready_warps);
   u32 later = w->ready_warps & (~0u << w->turn);
@@ -22,15 +30,16 @@ INLINE void wake(Worker* w, Warp* warp, u32 lanes) {
   if (lanes) w->ready_warps |= 1u << (warp - w->warp);
 }
 enum State { READY, AT_BARRIER, IN_WARP_OP, EXITED };
-static State state_of(const Fiber* f) {
-  const Warp* warp = f->home;
-  if (warp->exited & f->bit) return EXITED;
-  if (warp->at_barrier & f->bit) return AT_BARRIER;
-  return (warp->ready | warp->paused) & f->bit ? READY : IN_WARP_OP;
+static State state_of(const Worker* w, const Fiber* f) {
+  const Warp* warp = &w->warp[f->warp];
+  u32 bit = 1u << f->lane;
+  if (warp->exited & bit) return EXITED;
+  if (warp->at_barrier & bit) return AT_BARRIER;
+  return (warp->ready | warp->paused) & bit ? READY : IN_WARP_OP;
 }
 static Fiber* first_in(Worker* w, State state) {
   for (u32 i = 0; i < w->threads; i++)
-    if (state_of(&w->fiber[i]) == state) return &w->fiber[i];
+    if (state_of(w, &w->fiber[i]) == state) return &w->fiber[i];
   return 0;
 }
 
@@ -41,13 +50,13 @@ COLD void report_time_limit(Worker* w) {
   u32 used = 0;
   for (u32 i = 0; i < w->threads && !used; i++) {
     Fiber* f = &w->fiber[i];
-    if (state_of(f) == EXITED) continue;
+    if (state_of(w, f) == EXITED) continue;
     used = f->warp == w->turn && w->checking ? w->log_used[f->lane] : 0;
     if (used || !found || (!found->line && f->line)) found = f;
   }
   if (!found) return;
   report_of(w, found, TIME_LIMIT,
-            used ? w->log[found->lane][used - 1].key >> 8 : line_site(found->line));
+            used ? w->log->key[used - 1][found->lane] >> 8 : line_site(found->line));
 }
 
 // ---- barriers ----
@@ -57,7 +66,7 @@ COLD void report_divergence(Worker* w) {
   u32 at_a = 0;
   for (u32 i = 0; i < w->threads; i++) {
     Fiber* f = &w->fiber[i];
-    if (state_of(f) != AT_BARRIER) continue;
+    if (state_of(w, f) != AT_BARRIER) continue;
     if (f->barrier == a->barrier) at_a++;
     else if (!b) b = f;
   }
@@ -109,27 +118,32 @@ static void open_barrier(Worker* w) {
     warp->at_barrier = warp->epoch = 0;
     wake(w, warp, lanes);
   }
-  w->turn = launch.p.order == FORWARD ? __builtin_ctz(w->ready_warps) : choose(w, w->ready_warps);
+  turn_to(w, choose(w, w->ready_warps));
 }
 
 // For the lanes at the first of the lines where some wait; the others' turn comes after them.
 COLD void answer_active_mask(Worker* w, Warp* warp) {
-  Fiber* lanes = &w->fiber[w->turn * 32];
+  Fiber* lanes = w->lanes;
   int line = lanes[__builtin_ctz(warp->asking)].line;
   u32 together = 0;
   for (u32 m = warp->asking; m; m &= m - 1)
     together |= (u32)(lanes[__builtin_ctz(m)].line == line) << __builtin_ctz(m);
-  for (u32 m = together; m; m &= m - 1) lanes[__builtin_ctz(m)].result = together;
+  for (u32 m = together; m; m &= m - 1) warp->operands.result[__builtin_ctz(m)] = together;
   warp->asking &= ~together;
   wake(w, warp, together);
 }
 
 // The next fiber: of this warp as long as one of its threads can go on, then of another warp. The
 // scheduler, when the block has ended or cannot go on.
+INLINE Fiber* next_lane(Worker* w, u32 ready) {
+  int lane = choose(w, ready);
+  w->bit = 1u << lane;
+  return w->lanes + lane;
+}
 static __attribute__((noinline)) Fiber* pick_further(Worker* w) {
   for (;;) {
-    Warp* warp = &w->warp[w->turn];
-    if (warp->ready) return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
+    Warp* warp = w->running;
+    if (warp->ready) return next_lane(w, warp->ready);
     bool stop = must_stop(w);  // once: between two looks a request could come and go unreported
     if (UNLIKELY(stop && w->cancelled)) {
       report_time_limit(w);
@@ -150,7 +164,7 @@ static __attribute__((noinline)) Fiber* pick_further(Worker* w) {
     }
     w->ready_warps &= ~(1u << w->turn);
     if (w->ready_warps) {
-      w->turn = next_warp(w);
+      turn_to(w, next_warp(w));
     } else if (w->left == w->threads) {
       return &w->scheduler;
     } else if (w->waiting && w->waiting + w->left == w->threads && !w->mixed) {
@@ -163,18 +177,21 @@ static __attribute__((noinline)) Fiber* pick_further(Worker* w) {
     }
   }
 }
-INLINE Fiber* pick(Worker* w) {
-  Warp* warp = &w->warp[w->turn];
-  if (UNLIKELY(!warp->ready)) return pick_further(w);
-  return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
-}
-INLINE void switch_from(Worker* w, Fiber* f) {
-  Fiber* next = pick(w);
+// Let others run until this fiber's turn comes again. In `ready` are the lanes of its warp that can go
+// on; it has most often taken itself out.
+INLINE void switch_from(Worker* w, Fiber* f, u32 ready) {
+  w->running->ready = ready;
+  Fiber* next = LIKELY(ready) ? next_lane(w, ready) : pick_further(w);
   w->current = next;
   // most often the one after it is next, and its stack has left the nearest cache since its last turn
   __builtin_prefetch(next[1].context.sp);
   __builtin_prefetch((char*)next[1].context.sp + 64);
   if (next != f) switch_context(&f->context, &next->context);
+}
+// Let the warp-mates come here too: bounds their logs, and a loop that waits for them goes on.
+COLD void pause_lane(Worker* w, Fiber* f) {
+  w->running->paused |= w->bit;
+  switch_from(w, f, w->running->ready & ~w->bit);
 }
 // End the block from inside one of its threads.
 static void leave(Worker* w) {
@@ -188,7 +205,7 @@ static void leave(Worker* w) {
 API void __sim_syncthreads(int line, int id) {
   Worker* w = self;
   Fiber* f = w->current;
-  Warp* warp = f->home;
+  Warp* warp = w->running;
   if (!w->waiting) {
     w->barrier = id;
     w->barrier_line = line;
@@ -198,10 +215,9 @@ API void __sim_syncthreads(int line, int id) {
   }
   f->line = line;
   f->barrier = id;
-  warp->ready &= ~f->bit;
-  warp->at_barrier |= f->bit;
+  warp->at_barrier |= w->bit;
   w->waiting++;
-  switch_from(w, f);
+  switch_from(w, f, warp->ready & ~w->bit);
 }
 API int __sim_syncthreads_reduce(int line, int id, int op, int value) {
   Worker* w = self;
@@ -213,7 +229,7 @@ API int __sim_syncthreads_reduce(int line, int id, int op, int value) {
   return w->votes;
 }
 
-API uint3 __sim_thread_idx() { return self->current->thread; }
+API uint3 __sim_thread_idx() { return self->index[self->current->index]; }
 API uint3 __sim_block_idx() { return self->block; }
 API uint3 __sim_block_dim() {
   return uint3{launch.p.block[0], launch.p.block[1], launch.p.block[2]};

@@ -14,7 +14,7 @@ static Worker* worker_number(u32 i) {
   w->stacks = reserve(MAX_THREADS * stride, PROT_READ | PROT_WRITE);
   w->words = (Word*)reserve(SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
   w->written = (u8*)reserve(SHARED_SIZE, PROT_READ | PROT_WRITE);
-  w->log = (LogEntry(*)[LOG])reserve(32 * LOG * sizeof(LogEntry), PROT_READ | PROT_WRITE);
+  w->log = (Log*)reserve(sizeof(Log), PROT_READ | PROT_WRITE);
   w->counter = (Counter*)reserve(MAX_SITES * sizeof(Counter), PROT_READ | PROT_WRITE);
   if (!w->shared || !w->spare || !w->stacks || !w->words || !w->written || !w->log || !w->counter)
     return 0;
@@ -30,13 +30,13 @@ static void fiber_main() {
     launch.p.call(launch.p.arguments);
     Worker* w = self;
     Fiber* f = w->current;
-    Warp* warp = f->home;
-    f->copies_used = 0;
-    warp->ready &= ~f->bit;
-    warp->exited |= f->bit;
+    Warp* warp = w->running;
+    if (UNLIKELY(w->copied)) w->queue[f->index].used = 0;
+    warp->ready &= ~w->bit;
+    warp->exited |= w->bit;
     w->left++;
     if (UNLIKELY(warp->groups)) leave_groups(w, warp);
-    switch_from(w, f);
+    switch_from(w, f, warp->ready);
   }
 }
 static void prepare_fibers(Worker* w) {
@@ -46,11 +46,9 @@ static void prepare_fibers(Worker* w) {
     f->index = t;
     f->lane = t & 31;
     f->warp = t / 32;
-    f->home = &w->warp[f->warp];
-    f->bit = 1u << f->lane;
-    f->thread = uint3{t % x, t / x % y, t / x / y};
+    w->index[t] = uint3{t % x, t / x % y, t / x / y};
     f->line = f->barrier = 0;
-    f->copies_used = f->copy_group = 0;
+    w->queue[t].used = w->queue[t].group = 0;
     // tops of stacks at different distances from a page, or all would fall into the same cache lines
     f->context = first_context(f->stack + STACK - 64 - (t * 7 & 31) * 128, fiber_main);
   }
@@ -77,8 +75,8 @@ static void prepare_block(Worker* w, u64 block) {
 }
 static void run_block(Worker* w, u64 block) {
   prepare_block(w, block);
-  w->turn = choose(w, w->ready_warps);
-  Fiber* first = pick(w);
+  turn_to(w, choose(w, w->ready_warps));
+  Fiber* first = pick_further(w);
   if (first != &w->scheduler) {
     w->current = first;
     switch_context(&w->scheduler.context, &first->context);
@@ -100,7 +98,8 @@ static void begin_worker(Worker* w) {
   w->text_high = p.text_high;
   w->random = p.seed * 2654435761u + 1;
   w->filled = RED_ZONE;
-  w->blocks = w->accesses = 0;
+  w->blocks = 0;
+  w->copied = false;
   memset(w->events, 0, sizeof w->events);
   memset(w->log_used, 0, sizeof w->log_used);
   for (u32 i = 0; i < w->counters; i++) memset(&w->counter[w->used[i]], 0, sizeof(Counter));

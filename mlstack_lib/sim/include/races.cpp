@@ -18,12 +18,6 @@
 
 enum { ATOMIC_BIT = 1 << 10, THREAD_BITS = (1 << 10) - 1, WARP_BITS = 31 << 5, EPOCH_SHIFT = 21 };
 
-INLINE u32 bytes_of(u32 word, u32 first, u32 end) {  // which of a word's bytes are in [first, end)
-  u32 mask = 15;
-  if (first > word * 4) mask &= 15u << (first - word * 4);
-  if (end < word * 4 + 4) mask &= (1u << (end - word * 4)) - 1;
-  return mask;
-}
 INLINE bool conflict(const Record& r, u32 tag, u32 bytes) {
   u32 differs = r.tag ^ tag;
   if (differs >> EPOCH_SHIFT || !(differs & THREAD_BITS) || !(r.where >> 28 & bytes)) return false;
@@ -77,28 +71,37 @@ INLINE void note_read(Word* word, u32 tag, u32 where) {
     }
   }
 }
-INLINE void check_shared_race(Worker* w, Fiber* f, u32 offset, u32 size, int access, Site site) {
-  u32 tag = w->epoch << EPOCH_SHIFT | w->warp[f->warp].epoch << 11 | f->index;
-  if (access == UPDATES) tag |= ATOMIC_BIT;
-  for (u32 i = offset / 4, end = (offset + size + 3) / 4; i < end; i++) {
-    u32 bytes = bytes_of(i, offset, offset + size), at = i * 4 > offset ? i * 4 : offset;
-    Word* word = &w->words[i];
-    for (int k = 0; k < 2; k++) {
-      if (LIKELY(!conflict(word->writer[k], tag, bytes))) continue;
-      report_race(w, at, size, site, access, word->writer[k], false);
-      break;
-    }
-    if (access == READS) {
-      note_read(word, tag, site | bytes << 28);
-      continue;
-    }
-    for (int k = 0; k < 2; k++) {
-      if (LIKELY(!conflict(word->reader[k], tag, bytes))) continue;
-      report_race(w, at, size, site, access, word->reader[k], true);
-      break;
-    }
-    note_write(word, tag, site | bytes << 28);
+// Of two records the first that this access is in conflict with.
+COLD void report_first(Worker* w, const Record* two, bool read, u32 tag, u32 bytes, u32 offset,
+                       u32 size, int access, Site site) {
+  const Record& r = conflict(two[0], tag, bytes) ? two[0] : two[1];
+  report_race(w, offset, size, site, access, r, read);
+}
+INLINE bool conflicts(const Record* two, u32 tag, u32 bytes) {
+  return conflict(two[0], tag, bytes) || conflict(two[1], tag, bytes);
+}
+INLINE void check_shared_word(Worker* w, u32 tag, u32 bytes, u32 offset, u32 size, int access,
+                              Site site) {
+  Word* word = &w->words[offset / 4];
+  if (UNLIKELY(conflicts(word->writer, tag, bytes)))
+    report_first(w, word->writer, false, tag, bytes, offset, size, access, site);
+  if (access == READS) {
+    note_read(word, tag, site | bytes << 28);
+    return;
   }
+  if (UNLIKELY(conflicts(word->reader, tag, bytes)))
+    report_first(w, word->reader, true, tag, bytes, offset, size, access, site);
+  note_write(word, tag, site | bytes << 28);
+}
+INLINE void check_shared_race(Worker* w, Fiber* f, u32 offset, u32 size, int access, Site site) {
+  u32 tag = w->tag | f->index | (access == UPDATES ? ATOMIC_BIT : 0);
+  if (size < 4) {
+    u32 bytes = ((1u << size) - 1) << (offset & 3);
+    check_shared_word(w, tag, bytes, offset, size, access, site);
+    return;
+  }
+  for (u32 i = 0; i < size; i += 4)
+    check_shared_word(w, tag, 15, offset + i, size, access, site);
 }
 
 // ---- global memory, between blocks ----

@@ -110,34 +110,36 @@ struct Copy {  // bytes of a cp.async on their way
 struct Context {  // where a fiber stands; see switch.cpp
   void *sp, *frame, *pc;
 };
-struct Warp;
-struct alignas(64) Fiber {
-  // what every switch and access needs comes first, in one line of the processor's cache
+struct alignas(64) Fiber {  // one line of the processor's cache
   Context context;
-  Warp* home;
-  u32 index, lane, bit, warp;
+  u32 index, lane, warp;
   int line, barrier;
   char* stack;
-  uint3 thread;
-  u64 value, result;  // of a warp operation
-  int argument, width;
-  __sim_u32x4 a, row;
-  u32 b0, b1;
-  __sim_f32x4 c;
-  const char* pointer;
+};
+struct Queue {  // a fiber's copies on their way
   Copy* copies;
-  u32 copies_used, copies_size, copy_group;
+  u32 used, size, group;
+};
+// What the lanes bring to a warp operation and take from it, side by side.
+struct Operands {
+  u64 value[32], result[32];
+  int argument[32], width[32];
+  u32 a[4][32], b[2][32];  // mma's registers
+  u64 c[2][32];
+  const char* row[32];  // ldmatrix: addresses, and the registers loaded
+  u32 part[4][32];
 };
 struct Group {  // lanes that meet in a warp operation
   u32 mask, arrived;
   int op, line;
 };
-struct Warp {
+struct alignas(64) Warp {
   u32 exist, ready, exited, paused, at_barrier;
   u32 asking;  // lanes that wait for an __activemask
   u32 epoch;  // advanced by __syncwarp
   int groups;
   Group group[32];
+  Operands operands;
 };
 
 // ---- shadow of shared memory, per 4-byte word; see races.cpp ----
@@ -147,28 +149,31 @@ struct Record {
 struct Word {
   Record writer[2], reader[2];
 };
-struct LogEntry {
-  u32 address, key;
+struct Log {  // the nth accesses of all lanes side by side; see logs.cpp
+  u32 address[LOG][32], key[LOG][32];
 };
 
 // ---- workers and the launch ----
 struct Worker {
   // what every checked access needs comes first
   Fiber* current;
+  Warp* running;  // the current fiber's
+  Fiber* lanes;  // the first of that warp
+  u32 bit, turn;  // the current fiber's lane as a bit; the number of its warp
   char* shared;
   bool checking, solo;
   int order;
-  u32 epoch;  // of the block, advanced by __syncthreads
+  u32 epoch, tag;  // of the block, advanced by __syncthreads; what the running warp marks words with
   Word* words;
   u8* written;
   char *module_low, *module_high, *text_low, *text_high;
   u64 block_tag;
-  LogEntry (*log)[LOG];
+  Log* log;
   u32 log_used[32];
 
-  u32 turn, ready_warps, warps, threads, waiting, left;
+  u32 ready_warps, warps, threads, waiting, left;
   int barrier, barrier_line, votes, next_votes;
-  bool mixed, fenced;
+  bool mixed, fenced, copied;
   uint3 block;
   u64 sequence;  // of the block among those handed out
   u32 filled, random;
@@ -176,9 +181,11 @@ struct Worker {
   Fiber scheduler;
   Fiber fiber[MAX_THREADS + 1];  // one more, as the next one's stack is fetched ahead
   Warp warp[MAX_WARPS];
+  uint3 index[MAX_THREADS];  // threadIdx
+  Queue queue[MAX_THREADS];
   Counter* counter;
   u32 used[MAX_SITES], counters;
-  u64 events[EVENTS], blocks, accesses;
+  u64 events[EVENTS], blocks;
   char *stacks, *spare;
   pthread_t thread;
 };

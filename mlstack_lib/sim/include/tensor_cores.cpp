@@ -1,0 +1,85 @@
+/* Tensor cores: mma.m16n8k16 of bf16, and ldmatrix, which loads what it multiplies.
+
+   Fragments as the PTX manual lays them out: lane 4g + t holds rows g and g + 8, columns 2t and 2t + 1
+   of each half. So a register of a, and a pair of c's, of all lanes side by side, is 8 rows of a matrix
+   as they are; a register of b is 8 columns. */
+
+typedef float Row __attribute__((vector_size(32)));  // of 8 columns
+typedef u32 RowBits __attribute__((vector_size(32)));
+typedef u16 Row16 __attribute__((vector_size(16)));
+
+INLINE Row widened(const u32* four) {  // bf16 is the upper half of f32
+  Row16 row;
+  memcpy(&row, four, sizeof row);
+  return (Row)(__builtin_convertvector(row, RowBits) << 16);
+}
+// Products are added in order of k, one after the other.
+INLINE void add_products(Row* c, Row a, const Row* b) {
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; k++) *c += a[k] * b[k];
+}
+static void multiply(Operands* o) {
+  Row b[16];
+  for (int i = 0; i < 8; i++) {  // rows 2i and 2i + 1
+    RowBits pairs;
+    for (int column = 0; column < 8; column++) pairs[column] = o->b[i / 4][column * 4 + i % 4];
+    b[2 * i] = (Row)(pairs << 16);
+    b[2 * i + 1] = (Row)(pairs & 0xffff0000);
+  }
+  for (int m = 0; m < 16; m++) {
+    int half = m / 8, g = m % 8 * 4;
+    Row c;
+    memcpy(&c, &o->c[half][g], sizeof c);
+    add_products(&c, widened(&o->a[half][g]), b);
+    add_products(&c, widened(&o->a[half + 2][g]), b + 8);
+    memcpy(&o->c[half][g], &c, sizeof c);
+  }
+}
+API __sim_f32x4 __sim_mma_bf16(__sim_u32x4 a, unsigned b0, unsigned b1, __sim_f32x4 c, int line) {
+  Worker* w = self;
+  Fiber* f = w->current;
+  Operands* o = &w->running->operands;
+  u32 lane = f->lane;
+  u64 pairs[2];
+  memcpy(pairs, &c, sizeof c);
+  for (int i = 0; i < 4; i++) o->a[i][lane] = a[i];
+  o->b[0][lane] = b0;
+  o->b[1][lane] = b1;
+  o->c[0][lane] = pairs[0];
+  o->c[1][lane] = pairs[1];
+  meet(w, f, __sim_mma, ~0u, line);
+  pairs[0] = o->c[0][lane];
+  pairs[1] = o->c[1][lane];
+  memcpy(&c, pairs, sizeof c);
+  return c;
+}
+
+// Four matrices of 8 rows, each at the address that a lane brings.
+static void load_matrices(Operands* o, bool transposed) {
+  for (int i = 0; i < 4; i++) {
+    const char** row = o->row + i * 8;
+    if (!transposed) {
+      for (int r = 0; r < 8; r++) memcpy(&o->part[i][r * 4], row[r], 16);
+      continue;
+    }
+    for (int t = 0; t < 4; t++) {
+      u16 low[8], high[8];
+      memcpy(low, row[2 * t], 16);
+      memcpy(high, row[2 * t + 1], 16);
+      for (int g = 0; g < 8; g++) o->part[i][g * 4 + t] = low[g] | (u32)high[g] << 16;
+    }
+  }
+}
+API __sim_u32x4 __sim_ldmatrix_x4(const void* row, int transposed, int line) {
+  Worker* w = self;
+  Fiber* f = w->current;
+  Operands* o = &w->running->operands;
+  u32 lane = f->lane;
+  o->row[lane] = (const char*)row;
+  if (w->checking) {
+    Site site = line_site(line);
+    log_memory(w, f, check(w, f, (char*)row, 16, READS, site), (char*)row, 16, READS, site);
+  }
+  meet(w, f, transposed ? __sim_ldmatrix_trans : __sim_ldmatrix, ~0u, line);
+  return __sim_u32x4{o->part[0][lane], o->part[1][lane], o->part[2][lane], o->part[3][lane]};
+}
