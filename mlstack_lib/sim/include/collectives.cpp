@@ -4,8 +4,8 @@
    the code, as on hardware since Volta; only different operations under one mask are an error. */
 
 static void complete(Worker* w, Warp* warp, Group* group);
-static void multiply(Operands* o);
-static void load_matrices(Operands* o, bool transposed);
+static void multiply(Operands* o, Fiber* lanes);
+static void load_matrices(Operands* o, Fiber* lanes, bool transposed);
 
 INLINE u32 expected(const Warp* warp, const Group* group) {
   return group->mask & warp->exist & ~warp->exited;
@@ -26,7 +26,9 @@ static Group* group_of(Warp* warp, u32 mask) {
   g->arrived = 0;
   return g;
 }
-static void meet(Worker* w, Fiber* f, int op, u32 mask, int line) {
+// The lane's answer, once all have come.
+template <class T = u64>
+INLINE T meet(Worker* w, Fiber* f, int op, u32 mask, int line) {
   Warp* warp = w->running;
   f->line = line;
   Group* group = mask & w->bit ? group_of(warp, mask) : 0;
@@ -47,9 +49,10 @@ static void meet(Worker* w, Fiber* f, int op, u32 mask, int line) {
   u32 needed = expected(warp, group);
   if ((group->arrived & needed) == needed) {
     complete(w, warp, group);
-    return;
+    if constexpr (sizeof(T) == sizeof f->wide) return (T)f->wide;
+    else return f->answer;
   }
-  switch_from(w, f, warp->ready & ~w->bit);
+  return switch_from<T>(w, f, warp->ready & ~w->bit);
 }
 // A thread that leaves the kernel is waited for no longer.
 static void leave_groups(Worker* w, Warp* warp) {
@@ -73,31 +76,30 @@ static int source_lane(int lane, int op, int by, int width) {
 }
 static void shuffle(Worker* w, Warp* warp, Group* group) {
   Operands* o = &warp->operands;
-  u32 first = (u32)(warp - w->warp) * 32;
   for (u32 m = group->arrived; m; m &= m - 1) {
     int lane = __builtin_ctz(m);
     int source = source_lane(lane, group->op, o->argument[lane], o->width[lane]);
     if (LIKELY(source >= 0 && group->arrived >> source & 1)) {
-      o->result[lane] = o->value[source];
+      w->lanes[lane].answer = o->value[source];
       continue;
     }
-    Finding* found = report_of(w, &w->fiber[first + lane], WRONG_LANE, line_site(group->line));
+    Finding* found = report_of(w, &w->lanes[lane], WRONG_LANE, line_site(group->line));
     if (found) {
-      found->thread2 = first + (u32)source;
+      found->thread2 = w->turn * 32 + (u32)source;
       found->numbers[0] = group->mask;
     }
-    o->result[lane] = ~0ull;
+    w->lanes[lane].answer = ~0ull;
   }
 }
-static void vote(Operands* o, u32 arrived) {
+static void vote(Operands* o, Fiber* lanes, u32 arrived) {
   u32 ballot = 0;
   for (u32 m = arrived; m; m &= m - 1)
     ballot |= (u32)(o->value[__builtin_ctz(m)] != 0) << __builtin_ctz(m);
-  for (u32 m = arrived; m; m &= m - 1) o->result[__builtin_ctz(m)] = ballot | (u64)arrived << 32;
+  for (u32 m = arrived; m; m &= m - 1) lanes[__builtin_ctz(m)].answer = ballot | (u64)arrived << 32;
 }
-static void match(Operands* o, u32 arrived) {
+static void match(Operands* o, Fiber* lanes, u32 arrived) {
   for (u32 m = arrived; m; m &= m - 1) {
-    u64 *same = &o->result[__builtin_ctz(m)], value = o->value[__builtin_ctz(m)];
+    u64 *same = &lanes[__builtin_ctz(m)].answer, value = o->value[__builtin_ctz(m)];
     *same = 0;
     for (u32 n = arrived; n; n &= n - 1)
       *same |= (u64)(o->value[__builtin_ctz(n)] == value) << __builtin_ctz(n);
@@ -115,11 +117,11 @@ static u32 reduced(int op, u32 a, u32 b) {
     default: return a ^ b;
   }
 }
-static void reduce(Operands* o, u32 arrived, int op) {
+static void reduce(Operands* o, Fiber* lanes, u32 arrived, int op) {
   u32 total = (u32)o->value[__builtin_ctz(arrived)];
   for (u32 m = arrived & (arrived - 1); m; m &= m - 1)
     total = reduced(op, total, (u32)o->value[__builtin_ctz(m)]);
-  for (u32 m = arrived; m; m &= m - 1) o->result[__builtin_ctz(m)] = total;
+  for (u32 m = arrived; m; m &= m - 1) lanes[__builtin_ctz(m)].answer = total;
 }
 // The warp's own epoch has 10 bits: before it begins anew, its records of this block epoch go.
 COLD void clear_warp_epoch(Worker* w, Warp* warp) {
@@ -138,15 +140,16 @@ static void next_warp_epoch(Worker* w) {
 }
 static void complete(Worker* w, Warp* warp, Group* group) {
   Operands* o = &warp->operands;
+  Fiber* lanes = w->lanes;
   u32 arrived = group->arrived;
   int op = group->op;
   count_event(w, event_of(op), group->line);
   if (op <= __sim_shfl_xor) shuffle(w, warp, group);
-  else if (op == __sim_ballot) vote(o, arrived);
-  else if (op == __sim_match_any) match(o, arrived);
-  else if (op == __sim_mma) multiply(o);
-  else if (op >= __sim_ldmatrix) load_matrices(o, op == __sim_ldmatrix_trans);
-  else if (op != __sim_syncwarp) reduce(o, arrived, op);
+  else if (op == __sim_ballot) vote(o, lanes, arrived);
+  else if (op == __sim_match_any) match(o, lanes, arrived);
+  else if (op == __sim_mma) multiply(o, lanes);
+  else if (op >= __sim_ldmatrix) load_matrices(o, lanes, op == __sim_ldmatrix_trans);
+  else if (op != __sim_syncwarp) reduce(o, lanes, arrived, op);
   else next_warp_epoch(w);
   *group = warp->group[--warp->groups];
   wake(w, warp, arrived & ~warp->exited);
@@ -159,8 +162,7 @@ API u64 __sim_warp(int op, unsigned mask, u64 value, int argument, int width, in
   o->value[f->lane] = value;
   o->argument[f->lane] = argument;
   o->width[f->lane] = width;
-  meet(w, f, op, mask, line);
-  return o->result[f->lane];
+  return meet(w, f, op, mask, line);
 }
 // Hardware says which lanes run side by side. Here they run one after the other, so a lane waits until
 // no other of its warp can go on: those that have come to the same line by then are side by side.
@@ -170,6 +172,5 @@ API unsigned __sim_active_mask(int line) {
   Warp* warp = w->running;
   f->line = line;
   warp->asking |= w->bit;
-  switch_from(w, f, warp->ready & ~w->bit);
-  return (unsigned)warp->operands.result[f->lane];
+  return (unsigned)switch_from(w, f, warp->ready & ~w->bit);
 }

@@ -128,7 +128,7 @@ COLD void answer_active_mask(Worker* w, Warp* warp) {
   u32 together = 0;
   for (u32 m = warp->asking; m; m &= m - 1)
     together |= (u32)(lanes[__builtin_ctz(m)].line == line) << __builtin_ctz(m);
-  for (u32 m = together; m; m &= m - 1) warp->operands.result[__builtin_ctz(m)] = together;
+  for (u32 m = together; m; m &= m - 1) lanes[__builtin_ctz(m)].answer = together;
   warp->asking &= ~together;
   wake(w, warp, together);
 }
@@ -178,15 +178,17 @@ static __attribute__((noinline)) Fiber* pick_further(Worker* w) {
   }
 }
 // Let others run until this fiber's turn comes again. In `ready` are the lanes of its warp that can go
-// on; it has most often taken itself out.
-INLINE void switch_from(Worker* w, Fiber* f, u32 ready) {
+// on; it has most often taken itself out. Gives the fiber's answer.
+template <class T = u64>
+INLINE T switch_from(Worker* w, Fiber* f, u32 ready) {
   w->running->ready = ready;
   Fiber* next = LIKELY(ready) ? next_lane(w, ready) : pick_further(w);
   w->current = next;
   // most often the one after it is next, and its stack has left the nearest cache since its last turn
-  __builtin_prefetch(next[1].context.sp);
-  __builtin_prefetch((char*)next[1].context.sp + 64);
-  if (next != f) switch_context(&f->context, &next->context);
+  __builtin_prefetch(next[1].sp);
+  __builtin_prefetch((char*)next[1].sp + 64);
+  if constexpr (sizeof(T) == sizeof f->wide) return (T)switch_to_wide(f, next);
+  else return switch_to(f, next);
 }
 // Let the warp-mates come here too: bounds their logs, and a loop that waits for them goes on.
 COLD void pause_lane(Worker* w, Fiber* f) {
@@ -195,10 +197,10 @@ COLD void pause_lane(Worker* w, Fiber* f) {
 }
 // End the block from inside one of its threads.
 static void leave(Worker* w) {
-  Context nowhere;
+  Fiber nowhere;
   stop_from(w);
   w->current = &w->scheduler;
-  switch_context(&nowhere, &w->scheduler.context);
+  switch_to(&nowhere, &w->scheduler);
   __builtin_unreachable();
 }
 

@@ -50,7 +50,7 @@ static void prepare_fibers(Worker* w) {
     f->line = f->barrier = 0;
     w->queue[t].used = w->queue[t].group = 0;
     // tops of stacks at different distances from a page, or all would fall into the same cache lines
-    f->context = first_context(f->stack + STACK - 64 - (t * 7 & 31) * 128, fiber_main);
+    f->sp = first_frame(f->stack + STACK - 64 - (t * 7 & 31) * 128, fiber_main);
   }
 }
 
@@ -79,7 +79,7 @@ static void run_block(Worker* w, u64 block) {
   Fiber* first = pick_further(w);
   if (first != &w->scheduler) {
     w->current = first;
-    switch_context(&w->scheduler.context, &first->context);
+    switch_to(&w->scheduler, first);
   }
   w->current = &w->scheduler;
 }

@@ -107,27 +107,28 @@ struct Copy {  // bytes of a cp.async on their way
   u32 group;
   u8 bytes[16];
 };
-struct Context {  // where a fiber stands; see switch.cpp
-  void *sp, *frame, *pc;
-};
 struct alignas(64) Fiber {  // one line of the processor's cache
-  Context context;
+  void* sp;  // where it stands; switch.cpp knows the places of this and of the answer
+  char* stack;
+  union {  // what the function in which it waits returns
+    u64 answer, pairs[2];
+    u32 parts[4];
+    __sim_u32x4 wide;
+  };
   u32 index, lane, warp;
   int line, barrier;
-  char* stack;
 };
 struct Queue {  // a fiber's copies on their way
   Copy* copies;
   u32 used, size, group;
 };
-// What the lanes bring to a warp operation and take from it, side by side.
+// What the lanes bring to a warp operation, side by side.
 struct Operands {
-  u64 value[32], result[32];
+  u64 value[32];
   int argument[32], width[32];
   u32 a[4][32], b[2][32];  // mma's registers
   u64 c[2][32];
-  const char* row[32];  // ldmatrix: addresses, and the registers loaded
-  u32 part[4][32];
+  const char* row[32];  // ldmatrix's addresses
 };
 struct Group {  // lanes that meet in a warp operation
   u32 mask, arrived;

@@ -1,50 +1,57 @@
-/* The switch from one fiber to another: where it stands on its stack, and where it goes on.
+/* The switch from one fiber to another, and what the function that waited returns then.
 
-   Written into the function that switches, so that the compiler saves what it needs there and nothing
-   else, and the way back is a jump to a known place. A switch that is called and returns on another
-   stack than it was called on is foretold wrongly by the processor every time. swapcontext would also
-   save the signal mask by two system calls, thirty times slower; an operating-system thread for each
-   CUDA thread would be slower by hundreds. */
+   It saves what a function must keep for its caller and nothing else. Functions that wait end in it, so
+   that it goes back into the kernel for them. On x86-64 it does so by a jump: a return is foretold from
+   the last call, which was another fiber's, and in an unrolled loop of another place. swapcontext would
+   also save the signal mask by two system calls, thirty times slower; an operating-system thread for
+   each CUDA thread would be slower by hundreds. */
 
-// Operands in rdi and rsi, or x0 and x1, as no other register is left: what the asm names is lost. The
-// frame pointer cannot be named, so it is kept here.
-INLINE void switch_context(Context* from, Context* to) {
-#if defined(__x86_64__)
-  __asm__ volatile(
-      "leaq 1f(%%rip),%%rax\n movq %%rax,16(%0)\n movq %%rsp,(%0)\n movq %%rbp,8(%0)\n"
-      "movq (%1),%%rsp\n movq 8(%1),%%rbp\n jmpq *16(%1)\n 1:"
-      : "+D"(from), "+S"(to)
-      :
-      : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",
-        "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-        "xmm12", "xmm13", "xmm14", "xmm15",
-#if defined(__AVX512F__)
-        "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",
-        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6",
-        "k7",
+#if defined(__APPLE__)
+#define SYMBOL "_sim_switch"
+#define HIDDEN ".private_extern " SYMBOL "\n"
+#else
+#define SYMBOL "sim_switch"
+#define HIDDEN ".hidden " SYMBOL "\n"
 #endif
-        "memory", "cc");
+// A number and a vector are returned in different registers: the same code by two names.
+extern "C" __attribute__((visibility("hidden"))) u64 switch_to(Fiber* from, Fiber* to) __asm__(SYMBOL);
+extern "C" __attribute__((visibility("hidden"))) __sim_u32x4 switch_to_wide(Fiber* from, Fiber* to)
+    __asm__(SYMBOL);
+
+#if defined(__x86_64__)
+__asm__(".text\n.globl " SYMBOL "\n" HIDDEN ".p2align 4\n" SYMBOL
+        ":\n"
+        "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
+        "movq %rsp,(%rdi)\nmovq (%rsi),%rsp\n"
+        "movq 16(%rsi),%rax\nmovups 16(%rsi),%xmm0\n"
+        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\n"
+        "popq %rcx\njmpq *%rcx\n");
+static void* first_frame(char* top, void (*function)()) {
+  void** sp = (void**)top;
+  *--sp = 0;  // a return address for `function`, never used, which also aligns its stack
+  *--sp = (void*)function;
+  for (int i = 0; i < 6; i++) *--sp = 0;
+  return sp;
+}
 #elif defined(__aarch64__)
-  __asm__ volatile(
-      "adr x9,1f\n str x9,[%0,#16]\n mov x9,sp\n stp x9,x29,[%0]\n"
-      "ldr x16,[%1,#16]\n ldp x9,x29,[%1]\n mov sp,x9\n br x16\n"
-      "1: hint #36"  // bti j: a place to jump to, where the system checks that
-      : "+r"(from), "+r"(to)
-      :
-      : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
-        "x16", "x17", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30",
-        "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13",
-        "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26",
-        "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+__asm__(".text\n.globl " SYMBOL "\n" HIDDEN ".p2align 4\n" SYMBOL
+        ":\n"
+        "sub sp,sp,#160\n"
+        "stp x19,x20,[sp,#0]\nstp x21,x22,[sp,#16]\nstp x23,x24,[sp,#32]\nstp x25,x26,[sp,#48]\n"
+        "stp x27,x28,[sp,#64]\nstp x29,x30,[sp,#80]\n"
+        "stp d8,d9,[sp,#96]\nstp d10,d11,[sp,#112]\nstp d12,d13,[sp,#128]\nstp d14,d15,[sp,#144]\n"
+        "mov x9,sp\nstr x9,[x0]\nldr x9,[x1]\nmov sp,x9\n"
+        "ldr x0,[x1,#16]\nldr q0,[x1,#16]\n"
+        "ldp x19,x20,[sp,#0]\nldp x21,x22,[sp,#16]\nldp x23,x24,[sp,#32]\nldp x25,x26,[sp,#48]\n"
+        "ldp x27,x28,[sp,#64]\nldp x29,x30,[sp,#80]\n"
+        "ldp d8,d9,[sp,#96]\nldp d10,d11,[sp,#112]\nldp d12,d13,[sp,#128]\nldp d14,d15,[sp,#144]\n"
+        "add sp,sp,#160\nret\n");
+static void* first_frame(char* top, void (*function)()) {
+  void** sp = (void**)(top - 160);
+  memset(sp, 0, 160);
+  sp[11] = (void*)function;  // x30, where `ret` goes
+  return sp;
+}
 #else
 #error "the simulator knows how to switch threads on x86-64 and aarch64 only"
 #endif
-}
-// A fiber that begins in `function`, which never returns. `top` is a multiple of 64.
-static Context first_context(char* top, void (*function)()) {
-#if defined(__x86_64__)
-  top -= 8;  // where a call would have put the way back
-  *(u64*)top = 0;
-#endif
-  return Context{top, 0, (void*)function};
-}

@@ -18,7 +18,7 @@ INLINE void add_products(Row* c, Row a, const Row* b) {
 #pragma GCC unroll 8
   for (int k = 0; k < 8; k++) *c += a[k] * b[k];
 }
-static void multiply(Operands* o) {
+static void multiply(Operands* o, Fiber* lanes) {
   Row b[16];
   for (int i = 0; i < 8; i++) {  // rows 2i and 2i + 1
     RowBits pairs;
@@ -32,7 +32,9 @@ static void multiply(Operands* o) {
     memcpy(&c, &o->c[half][g], sizeof c);
     add_products(&c, widened(&o->a[half][g]), b);
     add_products(&c, widened(&o->a[half + 2][g]), b + 8);
-    memcpy(&o->c[half][g], &c, sizeof c);
+    u64 pairs[4];
+    memcpy(pairs, &c, sizeof c);
+    for (int t = 0; t < 4; t++) lanes[g + t].pairs[half] = pairs[t];
   }
 }
 API __sim_f32x4 __sim_mma_bf16(__sim_u32x4 a, unsigned b0, unsigned b1, __sim_f32x4 c, int line) {
@@ -47,26 +49,24 @@ API __sim_f32x4 __sim_mma_bf16(__sim_u32x4 a, unsigned b0, unsigned b1, __sim_f3
   o->b[1][lane] = b1;
   o->c[0][lane] = pairs[0];
   o->c[1][lane] = pairs[1];
-  meet(w, f, __sim_mma, ~0u, line);
-  pairs[0] = o->c[0][lane];
-  pairs[1] = o->c[1][lane];
-  memcpy(&c, pairs, sizeof c);
-  return c;
+  return meet<__sim_f32x4>(w, f, __sim_mma, ~0u, line);
 }
 
 // Four matrices of 8 rows, each at the address that a lane brings.
-static void load_matrices(Operands* o, bool transposed) {
+static void load_matrices(Operands* o, Fiber* lanes, bool transposed) {
   for (int i = 0; i < 4; i++) {
     const char** row = o->row + i * 8;
-    if (!transposed) {
-      for (int r = 0; r < 8; r++) memcpy(&o->part[i][r * 4], row[r], 16);
-      continue;
+    for (int r = 0; r < 8 && !transposed; r++) {
+      u32 parts[4];
+      memcpy(parts, row[r], 16);
+      for (int t = 0; t < 4; t++) lanes[r * 4 + t].parts[i] = parts[t];
     }
+    if (!transposed) continue;
     for (int t = 0; t < 4; t++) {
       u16 low[8], high[8];
       memcpy(low, row[2 * t], 16);
       memcpy(high, row[2 * t + 1], 16);
-      for (int g = 0; g < 8; g++) o->part[i][g * 4 + t] = low[g] | (u32)high[g] << 16;
+      for (int g = 0; g < 8; g++) lanes[g * 4 + t].parts[i] = low[g] | (u32)high[g] << 16;
     }
   }
 }
@@ -80,6 +80,6 @@ API __sim_u32x4 __sim_ldmatrix_x4(const void* row, int transposed, int line) {
     Site site = line_site(line);
     log_memory(w, f, check(w, f, (char*)row, 16, READS, site), (char*)row, 16, READS, site);
   }
-  meet(w, f, transposed ? __sim_ldmatrix_trans : __sim_ldmatrix, ~0u, line);
-  return __sim_u32x4{o->part[0][lane], o->part[1][lane], o->part[2][lane], o->part[3][lane]};
+  int op = transposed ? __sim_ldmatrix_trans : __sim_ldmatrix;
+  return meet<__sim_u32x4>(w, f, op, ~0u, line);
 }
