@@ -36,13 +36,16 @@ static void count_event(Worker* w, int event, int line) {
 struct Span {
   u32 low, high;
 };
-INLINE Span span_of(const u32* address, u32 lanes) {
+INLINE Span span_among(const u32* address, u32 lanes) {
   Span span = {address[0], address[0]};
-  for (u32 i = 1; i < lanes; i++) {
+  for (u32 i = 0; i < lanes; i++) {
     span.low = address[i] < span.low ? address[i] : span.low;
     span.high = address[i] > span.high ? address[i] : span.high;
   }
   return span;
+}
+INLINE Span span_of(const u32* address, u32 lanes) {  // 32 at once, most often
+  return LIKELY(lanes == 32) ? span_among(address, 32) : span_among(address, lanes);
 }
 // Every access is a multiple of its size, at most 16, and lies within one sector.
 static u32 sectors_of(const u32* address, u32 lanes) {
@@ -60,27 +63,31 @@ static u32 sectors_of(const u32* address, u32 lanes) {
   }
   return distinct;
 }
-// Shared memory has 32 banks of 4-byte words and gives one word a bank at a time, the same word to
-// any number of lanes. Wider accesses are served 128 bytes at a time: lanes in halves or quarters.
-static u32 ways_of(const u32* address, u32 lanes, u32 words) {
-  Span span = span_of(address, lanes);
-  if (LIKELY((span.high >> 2) + words - (span.low >> 2) <= 32)) return 1;
-  u32 count[32] = {0}, word[32][4], most = 0;
+COLD u32 ways_of_conflict(const u32* address, u32 lanes, u32 unit_log2) {
+  u32 count[32] = {0}, most = 0;
   for (u32 i = 0; i < lanes; i++) {
-    for (u32 q = 0; q < words; q++) {
-      u32 x = (address[i] >> 2) + q, bank = x & 31, n = count[bank];
-      bool seen = false;
-      for (u32 j = 0; j < n && j < 4; j++) seen |= word[bank][j] == x;
-      if (!seen && n >= 4) {  // rare: look through the lanes before
-        for (u32 j = 0; j < i && !seen; j++) seen = x - (address[j] >> 2) < words;
-      }
-      if (seen) continue;
-      if (n < 4) word[bank][n] = x;
-      count[bank] = n + 1;
-      if (n + 1 > most) most = n + 1;
-    }
+    u32 unit = address[i] >> unit_log2, *ways = &count[unit & ((128u >> unit_log2) - 1)];
+    bool seen = false;
+    for (u32 j = 0; j < i && !seen; j++) seen = address[j] >> unit_log2 == unit;
+    *ways += !seen;
+    most = *ways > most ? *ways : most;
   }
   return most;
+}
+// Shared memory has 32 banks of 4-byte words and gives one word a bank at a time, the same word to any
+// number of lanes. Wider accesses are served 128 bytes at a time, lanes in halves or quarters; as they
+// are multiples of their size, it is as if banks were that wide.
+static u32 ways_of(const u32* address, u32 lanes, u32 unit_log2) {
+  Span span = span_of(address, lanes);
+  u32 in_bank[32], used = 0, banks = 128u >> unit_log2;
+  if (LIKELY((span.high >> unit_log2) - (span.low >> unit_log2) < banks)) return 1;
+  for (u32 i = 0; i < lanes; i++) {
+    u32 unit = address[i] >> unit_log2, bank = unit & (banks - 1);
+    if (!(used >> bank & 1)) in_bank[bank] = unit;
+    else if (in_bank[bank] != unit) return ways_of_conflict(address, lanes, unit_log2);
+    used |= 1u << bank;
+  }
+  return 1;
 }
 COLD void keep_worst(Worker* w, Counter* c, u32 worst, const u32* address, u32 active, u32 lanes) {
   u32 low = span_of(address, lanes).low;
@@ -107,7 +114,7 @@ static void request(Worker* w, u32 key, const u32* address, u32 active, u32 lane
     u32 together = size <= 4 ? 32 : 128 / size;
     for (u32 i = 0; i < lanes; i += together) {
       u32 n = lanes - i < together ? lanes - i : together;
-      u32 ways = ways_of(address + i, n, size <= 4 ? 1 : size / 4);
+      u32 ways = ways_of(address + i, n, size <= 4 ? 2 : key & KEY_SIZE);
       c->moved += ways;
       c->ideal++;
       worst = ways > worst ? ways : worst;
