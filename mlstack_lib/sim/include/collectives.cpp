@@ -124,18 +124,22 @@ static void reduce(Operands* o, Fiber* lanes, u32 arrived, int op) {
   for (u32 m = arrived; m; m &= m - 1) lanes[__builtin_ctz(m)].answer = total;
 }
 // The warp's own epoch has 10 bits: before it begins anew, its records of this block epoch go.
-COLD void clear_warp_epoch(Worker* w, Warp* warp) {
-  u32 number = (u32)(warp - w->warp);
-  for (u64 i = 0; i < (DYNAMIC + launch.p.dynamic_shared) / 4; i++) {
-    Record* records[4] = {&w->words[i].writer[0], &w->words[i].writer[1], &w->words[i].reader[0],
-                          &w->words[i].reader[1]};
-    for (Record* r : records)
-      if (r->tag >> 21 == w->epoch && (r->tag >> 5 & 31) == number) r->tag = 0;
-  }
-  warp->epoch = 0;
+COLD void clear_warp_epoch(Worker* w, Record* first, Record* second) {
+  Record* both[] = {first, second};
+  for (Record* r : both)
+    if (r->tag >> 21 == w->epoch && (r->tag >> 5 & 31) == w->turn) r->tag = 0;
+  if (first->tag) return;
+  *first = *second;
+  second->tag = 0;
 }
 static void next_warp_epoch(Worker* w) {
-  if (++w->running->epoch == 1024 && w->checking) clear_warp_epoch(w, w->running);
+  if (++w->running->epoch == 1024) {
+    for (u64 i = 0; w->checking && i < (DYNAMIC + launch.p.dynamic_shared) / 4; i++) {
+      clear_warp_epoch(w, &w->words[i].writer, &w->more[i].writer);
+      clear_warp_epoch(w, &w->words[i].reader, &w->more[i].reader);
+    }
+    w->running->epoch = 0;
+  }
   set_tag(w);
 }
 static void complete(Worker* w, Warp* warp, Group* group) {

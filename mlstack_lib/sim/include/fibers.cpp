@@ -99,6 +99,7 @@ COLD void report_deadlock(Worker* w) {
 }
 static void clear_words(Worker* w) {
   forget((char*)w->words, SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
+  forget((char*)w->more, SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
   w->epoch = 1;
 }
 // After a barrier all that came before is in order, so that the records of an epoch may be dropped.

@@ -13,10 +13,12 @@ static Worker* worker_number(u32 i) {
       reserve(2 * SPARE_STACK, PROT_READ | PROT_WRITE);  // the second half is for the handler
   w->stacks = reserve(MAX_THREADS * stride, PROT_READ | PROT_WRITE);
   w->words = (Word*)reserve(SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
+  w->more = (Word*)reserve(SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
   w->written = (u8*)reserve(SHARED_SIZE, PROT_READ | PROT_WRITE);
   w->log = (Log*)reserve(sizeof(Log), PROT_READ | PROT_WRITE);
   w->counter = (Counter*)reserve(MAX_SITES * sizeof(Counter), PROT_READ | PROT_WRITE);
-  if (!w->shared || !w->spare || !w->stacks || !w->words || !w->written || !w->log || !w->counter)
+  if (!w->shared || !w->spare || !w->stacks || !w->words || !w->more || !w->written || !w->log ||
+      !w->counter)
     return 0;
   for (u32 t = 0; t < MAX_THREADS; t++) {
     if (mprotect(w->stacks + t * stride, page, PROT_NONE)) return 0;

@@ -40,9 +40,7 @@ COLD void report_race(Worker* w, u32 offset, u32 size, Site site, int access, co
   f->thread2 = r.tag & THREAD_BITS;
   memcpy(f->block2, f->block, sizeof f->block2);
 }
-INLINE void note_write(Word* word, u32 tag, u32 where) {
-  Record& first = word->writer[0];
-  Record& second = word->writer[1];
+INLINE void note_write(Record& first, Record& second, u32 tag, u32 where) {
   bool old = (first.tag ^ tag) >> EPOCH_SHIFT;
   if (old || !(first.where >> 28 & ~(where >> 28))) {
     first = Record{tag, where};
@@ -54,9 +52,7 @@ INLINE void note_write(Word* word, u32 tag, u32 where) {
     second = Record{tag, where | (mine ? second.where & 0xf0000000u : 0)};
   }
 }
-INLINE void note_read(Word* word, u32 tag, u32 where) {
-  Record& first = word->reader[0];
-  Record& second = word->reader[1];
+INLINE void note_read(Record& first, Record& second, u32 tag, u32 where) {
   u32 differs = first.tag ^ tag;
   bool old = differs >> EPOCH_SHIFT, same_warp = !(differs & WARP_BITS);
   if (old || !(differs & THREAD_BITS)) {
@@ -71,27 +67,24 @@ INLINE void note_read(Word* word, u32 tag, u32 where) {
     }
   }
 }
-// Of two records the first that this access is in conflict with.
-COLD void report_first(Worker* w, const Record* two, bool read, u32 tag, u32 bytes, u32 offset,
-                       u32 size, int access, Site site) {
-  const Record& r = conflict(two[0], tag, bytes) ? two[0] : two[1];
-  report_race(w, offset, size, site, access, r, read);
-}
-INLINE bool conflicts(const Record* two, u32 tag, u32 bytes) {
-  return conflict(two[0], tag, bytes) || conflict(two[1], tag, bytes);
+// A second record is of this epoch only if the first one is: most often one look is enough.
+INLINE const Record* in_conflict(const Record& first, const Record& second, u32 tag, u32 bytes) {
+  if (LIKELY((first.tag ^ tag) >> EPOCH_SHIFT)) return 0;
+  if (conflict(first, tag, bytes)) return &first;
+  return conflict(second, tag, bytes) ? &second : 0;
 }
 INLINE void check_shared_word(Worker* w, u32 tag, u32 bytes, u32 offset, u32 size, int access,
                               Site site) {
-  Word* word = &w->words[offset / 4];
-  if (UNLIKELY(conflicts(word->writer, tag, bytes)))
-    report_first(w, word->writer, false, tag, bytes, offset, size, access, site);
+  Word &word = w->words[offset / 4], &more = w->more[offset / 4];
+  const Record* other = in_conflict(word.writer, more.writer, tag, bytes);
+  if (UNLIKELY(other != 0)) report_race(w, offset, size, site, access, *other, false);
   if (access == READS) {
-    note_read(word, tag, site | bytes << 28);
+    note_read(word.reader, more.reader, tag, site | bytes << 28);
     return;
   }
-  if (UNLIKELY(conflicts(word->reader, tag, bytes)))
-    report_first(w, word->reader, true, tag, bytes, offset, size, access, site);
-  note_write(word, tag, site | bytes << 28);
+  other = in_conflict(word.reader, more.reader, tag, bytes);
+  if (UNLIKELY(other != 0)) report_race(w, offset, size, site, access, *other, true);
+  note_write(word.writer, more.writer, tag, site | bytes << 28);
 }
 INLINE void check_shared_race(Worker* w, Fiber* f, u32 offset, u32 size, int access, Site site) {
   u32 tag = w->tag | f->index | (access == UPDATES ? ATOMIC_BIT : 0);

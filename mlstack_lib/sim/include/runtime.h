@@ -148,7 +148,7 @@ struct Record {
   u32 tag, where;
 };
 struct Word {
-  Record writer[2], reader[2];
+  Record writer, reader;
 };
 struct Log {  // the nth accesses of all lanes side by side; see logs.cpp
   u32 address[LOG][32], key[LOG][32];
@@ -165,7 +165,7 @@ struct Worker {
   bool checking, solo;
   int order;
   u32 epoch, tag;  // of the block, advanced by __syncthreads; what the running warp marks words with
-  Word* words;
+  Word *words, *more;  // of each word the first writer and reader, and the second
   u8* written;
   char *module_low, *module_high, *text_low, *text_high;
   u64 block_tag;
