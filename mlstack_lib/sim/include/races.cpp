@@ -99,7 +99,7 @@ INLINE void check_shared_race(Worker* w, Fiber* f, u32 offset, u32 size, int acc
 
 // ---- global memory, between blocks ----
 enum { WAS_READ = 1, WAS_WRITTEN = 2, WAS_UPDATED = 3 };
-static const u32 BLOCKS = 1 << 20;  // told apart: in larger grids some races may be missed
+static const u32 BLOCKS = 1 << 20;  // told apart: launch.py refuses larger grids, if checked
 static const u64 SEVERAL = 1ull << 52, BLOCK_BITS = (u64)(BLOCKS - 1) << 20, BYTE_SHIFT = 53;
 static u32* published;  // when each block last published what it wrote, 0 never
 static u32* looked;  // and when it last looked
