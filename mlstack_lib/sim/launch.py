@@ -12,10 +12,11 @@ from .findings import Finding, Reader
 from .messages import report
 from .profile import Profile, read_profile
 from .runtime import Parameters, Runtime, Three
-from .settings import Settings, current
+from .settings import current
 
 SHARED_MOST = 227 << 10  # bytes of dynamic shared memory that an H100 gives if asked
 SLICE, HURRY = 50, 5  # milliseconds between two looks at the clock, and while a launch is ended
+BLOCKS_TOLD_APART = 1 << 20  # by the records of races, as in include/races.cpp
 LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}
 
 
@@ -43,7 +44,9 @@ def launch(kernel, grid: tuple, block: tuple, arguments, shared_memory: int) -> 
     signature = kernel.module.signature(name)
     grid, block = _three(name, "grid", grid), _three(name, "block", block)
     _check_shared(name, shared_memory, kernel.max_dynamic_shared_size_bytes)
-    order, seed = settings.order_and_seed()
+    if settings.check:
+        _check_blocks(name, grid)
+    (order, seed), limit = settings.order_and_seed(), settings.time_limit()
     built = kernel.module.built(settings.check)
     _check_block(name, block, built.bound(name))
     info, runtime = built.info(name), built.runtime
@@ -54,14 +57,14 @@ def launch(kernel, grid: tuple, block: tuple, arguments, shared_memory: int) -> 
     )  # fmt: skip
     reader = Reader(runtime, kernel.module.source, lambda: built.lines, block, packed.arrays)
     with Runtime.lock:
-        seconds = _run(name, runtime, parameters, settings)
+        seconds = _run(name, runtime, parameters, limit)
         findings = reader.findings()
         profile = read_profile(name, reader) if settings.check else None
     _copy_back(packed)
     return Done(name, findings, seconds, profile)
 
 
-def _run(name: str, runtime: Runtime, parameters: Parameters, settings: Settings) -> float:
+def _run(name: str, runtime: Runtime, parameters: Parameters, limit: float) -> float:
     """Start the launch and see it to its end, by itself, by the time limit or by Ctrl-C."""
     library, began = runtime.library, time.perf_counter()
     over = False
@@ -69,7 +72,7 @@ def _run(name: str, runtime: Runtime, parameters: Parameters, settings: Settings
         if library.sim_start(ctypes.byref(parameters)):
             raise LaunchError(f"{name}: the system gives no memory or threads for the simulation")
         while library.sim_wait(HURRY if over else SLICE):
-            over = time.perf_counter() - began > settings.timeout
+            over = time.perf_counter() - began > limit
             if over:
                 library.sim_cancel()
     except BaseException:  # KeyboardInterrupt: the arrays must not change under the learner's feet
@@ -106,6 +109,15 @@ def _three(name: str, what: str, sizes: tuple) -> tuple[int, int, int]:
     return three
 
 
+def _check_blocks(name: str, grid: tuple[int, int, int]) -> None:
+    blocks = grid[0] * grid[1] * grid[2]
+    if blocks > BLOCKS_TOLD_APART:
+        raise LaunchError(
+            f"{name}: {blocks:,} blocks; races are looked for between at most "
+            f"{BLOCKS_TOLD_APART:,}: launch fewer, or run it `with sim.config(check=False)`"
+        )
+
+
 def _check_block(name: str, block: tuple[int, int, int], bound: int) -> None:
     threads = block[0] * block[1] * block[2]
     if threads > 1024:
@@ -118,13 +130,13 @@ def _check_block(name: str, block: tuple[int, int, int], bound: int) -> None:
 
 
 def _check_shared(name: str, wanted: int, allowed: int) -> None:
-    if wanted < 0 or allowed > SHARED_MOST:
-        raise LaunchError(
-            f"{name}: shared_mem={wanted:,}, max_dynamic_shared_size_bytes={allowed:,}; an H100 "
-            f"gives a block 0 to {SHARED_MOST:,} bytes"
-        )
+    for what, size in ("shared_mem", wanted), ("max_dynamic_shared_size_bytes", allowed):
+        if not 0 <= size <= SHARED_MOST:
+            raise LaunchError(
+                f"{name}: {what}={size:,}; an H100 gives a block 0 to {SHARED_MOST:,} bytes"
+            )
     if wanted > allowed:
         raise LaunchError(
             f"{name}: shared_mem={wanted:,} bytes, but {allowed:,} are allowed; set "
-            f"`kernel.max_dynamic_shared_size_bytes = {wanted}` first (at most {SHARED_MOST:,})"
+            f"`kernel.max_dynamic_shared_size_bytes = {wanted}` first"
         )

@@ -176,7 +176,8 @@ SENTENCES = {
     "time limit": lambda f: f"{_who(f)} was here when the time limit of {current().timeout:g} s "
     "was over.",
     "misaligned": _misaligned,
-    "division": lambda f: f"{_who(f)} divides a whole number by zero.",
+    "division": lambda f: f"{_who(f)} divides by 0, or by -1 the least number of "
+    "the type, whose opposite does not fit.",
     "assertion": lambda f: f"for {_who(f)} the condition is false.",
     "shared limit": lambda f: f"The `__shared__` arrays of a block take {f.numbers[0]:,} bytes, "
     "the limit is 49,152.",

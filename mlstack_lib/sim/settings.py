@@ -19,7 +19,7 @@ class Settings:
         floats are then the same every time, all of them otherwise.
     order: of the threads, "forward", "reverse" or "random:SEED". Races are found in any order; a
         kernel whose result depends on it gives another result.
-    timeout: seconds after which a launch is ended, and the line named where it was.
+    timeout: seconds, more than 0, after which a launch is ended, and the line named where it was.
     compiler: "g++", "clang++", "zig", or None for the first that is there.
     """
 
@@ -43,6 +43,12 @@ class Settings:
         if self.workers < 1:
             raise BadInput(f"workers is {self.workers}, must be at least 1")
         return self.workers
+
+    def time_limit(self) -> float:
+        """Seconds until the launch is ended. Raises BadInput."""
+        if not isinstance(self.timeout, int | float) or not self.timeout > 0:  # nan is not either
+            raise BadInput(f"timeout is {self.timeout!r}, must be more than 0 seconds")
+        return self.timeout
 
 
 def _cores() -> int:

@@ -18,7 +18,7 @@ TITLES = {
     "in flight": "read before the asynchronous copy has arrived",
     "stack overflow": "too much local memory",
     "shared limit": "too much shared memory",
-    "division": "whole number divided by zero",
+    "division": "division of whole numbers that has no result",
     "illegal": "illegal instruction",
     "assertion": "assertion failed",
     "trap": "__trap() was reached",
@@ -145,7 +145,7 @@ HINTS = {
         "`shared_mem=`"
     ),
     "division": (
-        "where the zero comes from. On a GPU the result would be rubbish, here the launch ends"
+        "where the divisor comes from. On a GPU the result would be rubbish, here the launch ends"
     ),
     "illegal": (
         "code that has no meaning, such as a function that ends without its `return`: the compiler "

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mlstack_lib import cuda, sim
+from mlstack_lib.errors import BadInput
 from mlstack_lib.sim import compilers
 
 SAXPY = (
@@ -54,7 +55,10 @@ WRONG = [
     ({"block": (32, 64)}, r"a block of 2,048 threads; a GPU takes at most 1,024"),
     ({"block": (1, 1, 128)}, r"block.z is 128; allowed are 1 to 64"),
     ({"shared_mem": 60000}, r"60,000 bytes, but 49,152 are allowed; set `kernel.max_dynamic"),
-    ({"shared_mem": -1}, r"shared_mem=-1"),
+    ({"shared_mem": 60000}, r"size_bytes = 60000` first$"),
+    ({"shared_mem": -1}, r"shared_mem=-1; an H100 gives a block 0 to 232,448 bytes$"),
+    ({"shared_mem": 300000}, r"shared_mem=300,000; an H100 gives a block 0 to 232,448 bytes$"),
+    ({"grid": (1024, 1025)}, r"1,049,600 blocks; races .* at most 1,048,576: .*check=False"),
 ]  # fmt: skip
 
 
@@ -63,6 +67,28 @@ def test_a_wrong_launch_is_refused(wrong, message):
     with pytest.raises(sim.LaunchError, match=message):
         launch(**wrong)
     assert launch().tolist() == [2.0] * 64
+
+
+@pytest.mark.parametrize("size", [-1, 232449])
+def test_an_allowance_of_shared_memory_that_no_gpu_has_is_refused(size, arrays):
+    kernel = sim.RawKernel(SAXPY, "saxpy")
+    kernel.max_dynamic_shared_size_bytes = size
+    with pytest.raises(sim.LaunchError, match=f"max_dynamic_shared_size_bytes={size:,}; an H100"):
+        kernel((1,), (64,), (TWO, *arrays, SIZE))
+
+
+@pytest.mark.parametrize("timeout", [-1, 0, float("nan"), "10"])
+def test_a_time_limit_that_is_none_is_refused(timeout):
+    with (
+        sim.config(timeout=timeout),
+        pytest.raises(BadInput, match=f"timeout is {timeout!r}, must be more than 0 seconds"),
+    ):
+        launch()
+
+
+def test_a_large_grid_runs_without_checks():
+    with sim.config(check=False):
+        assert launch(grid=(1024, 1025), block=(1,), n=i32(1)).tolist()[1:] == [0.0] * 63
 
 
 def test_arrays_that_do_not_fit_are_refused(arrays):

@@ -1,5 +1,6 @@
 """What a learner reads: where the caret stands, what is said, and what to do next."""
 
+import platform
 import re
 from pathlib import Path
 
@@ -64,6 +65,15 @@ SAID = [
     ("the last block adds up without a fence", ["sums[t]", "sums[blockIdx"], ["in the next launch (or after `__threadfence()`"]),
     ("attention f32, no __syncwarp", ["ps[(ty * 4 + r) * ROW + n]", "ps[(ty * 4 + r) * ROW + tx"], ["`__syncthreads()` is missing, or `__syncwarp()` if only"]),
 ]  # fmt: skip
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="no fault elsewhere")
+@pytest.mark.parametrize("quotient", ["t / n", "(-2147483647 - 1) / (n - 1)"])
+def test_a_division_without_a_result_is_not_said_to_be_by_zero_only(quotient, compiler):
+    code = f'extern "C" __global__ void k(int* y, int n) {{ int t = threadIdx.x;\ny[t] = {quotient}; }}'
+    with pytest.raises(sim.KernelError, match="divides by 0, or by -1 the least") as caught:
+        sim.RawKernel(code, "k")((1,), (32,), (sim.zeros(32, i32), i32(0)))
+    assert [(f.kind, f.line) for f in caught.value.findings] == [("division", 2)]
 
 
 @pytest.mark.parametrize(("name", "carets", "said"), SAID, ids=lambda value: str(value)[:40])

@@ -49,14 +49,9 @@ COLD void report_unwritten(Worker* w, u32 offset, u32 size, Site site) {
                 (long long)(offset + at) - (long long)shared_array[id].base);
 }
 INLINE bool all_written(const u8* written, u32 size) {
-  if (LIKELY(size == 4)) {
-    u32 four;
-    memcpy(&four, written, 4);
-    return four == 0x01010101;
-  }
-  for (u32 i = 0; i < size; i++)
-    if (written[i] != 1) return false;
-  return true;
+  u64 ones = 0x0101010101010101, found[2] = {ones, ones};
+  memcpy(found, written, size);
+  return ((found[0] ^ ones) | (found[1] ^ ones)) == 0;
 }
 INLINE void check_shared(Worker* w, Fiber* f, u32 offset, u32 size, int access, Site site) {
   SharedBounds bounds = shared_bounds[offset / RED_ZONE];
@@ -67,14 +62,7 @@ INLINE void check_shared(Worker* w, Fiber* f, u32 offset, u32 size, int access, 
     bad_shared(w, MISALIGNED, offset, size, access, site);
   if (access != WRITES && UNLIKELY(!all_written(w->written + offset, size)))
     report_unwritten(w, offset, size, site);
-  if (access != READS) {
-    if (LIKELY(size == 4)) {
-      u32 four = 0x01010101;
-      memcpy(w->written + offset, &four, 4);
-    } else {
-      memset(w->written + offset, 1, size);
-    }
-  }
+  if (access != READS) memset(w->written + offset, 1, size);
   check_shared_race(w, f, offset, size, access, site);
 }
 INLINE void check_global(Worker* w, const char* p, u32 size, int access, Site site) {
@@ -85,18 +73,6 @@ INLINE void check_global(Worker* w, const char* p, u32 size, int access, Site si
 }
 
 // ---- any access ----
-INLINE void log_access(Worker* w, Fiber* f, u32 address, u32 size, int access, int space,
-                       Site site) {
-  u32 size_log2 = (u32)__builtin_ctz(size), used = w->log_used[f->lane]++;
-  w->log[f->lane][used] = LogEntry{address, access_key(site, space, access != READS, size_log2)};
-  if (UNLIKELY(used + 1 == LOG)) {
-    // let the warp-mates come here too: bounds the log, and a loop that waits for them goes on
-    Warp* warp = &w->warp[f->warp];
-    warp->ready &= ~f->bit;
-    warp->paused |= f->bit;
-    switch_from(w, f);
-  }
-}
 enum Memory { ELSEWHERE, SHARED_MEMORY, DEVICE_MEMORY };
 // Neither shared nor device memory: the thread's own stack, a __device__ variable, or a mistake.
 static __attribute__((noinline)) void check_elsewhere(Worker* w, Fiber* f, char* p, u32 size,

@@ -1,8 +1,4 @@
-/* Requests to memory per source line: 32-byte sectors, and ways of bank conflicts.
-
-   A GPU serves the accesses of a warp's 32 lanes together. Here lanes run one after the other, so each
-   writes a log, and the logs are put side by side when the warp's last lane has stopped: the entries of
-   one place in the code, one from each lane, are a request. */
+/* Requests to memory per source line: 32-byte sectors, and ways of bank conflicts. */
 
 static Counter* merged;
 static u32 merged_count;
@@ -37,47 +33,64 @@ static void count_event(Worker* w, int event, int line) {
 }
 
 // ---- one request ----
-static u32 sectors_of(const u32* address, u32 lanes, u32 size) {
-  u32 sector[64], n = 0, distinct = 0;
-  bool sorted = true;
+struct Span {
+  u32 low, high;
+};
+INLINE Span span_among(const u32* address, u32 lanes) {
+  Span span = {address[0], address[0]};
   for (u32 i = 0; i < lanes; i++) {
-    u32 first = address[i] >> 5, last = (address[i] + size - 1) >> 5;
-    if (n && first < sector[n - 1]) sorted = false;
-    sector[n++] = first;
-    if (last != first) sector[n++] = last;
+    span.low = address[i] < span.low ? address[i] : span.low;
+    span.high = address[i] > span.high ? address[i] : span.high;
   }
-  for (u32 i = 0; i < n; i++) {
-    bool seen = i && sector[i] == sector[i - 1];
-    if (!sorted)
-      for (u32 j = 0; j < i && !seen; j++) seen = sector[j] == sector[i];
+  return span;
+}
+INLINE Span span_of(const u32* address, u32 lanes) {  // 32 at once, most often
+  return LIKELY(lanes == 32) ? span_among(address, 32) : span_among(address, lanes);
+}
+// Every access is a multiple of its size, at most 16, and lies within one sector.
+static u32 sectors_of(const u32* address, u32 lanes) {
+  Span span = span_of(address, lanes);
+  u32 first = span.low >> 5, distinct = 0;
+  if (LIKELY((span.high >> 5) - first < 64)) {
+    u64 seen = 0;
+    for (u32 i = 0; i < lanes; i++) seen |= 1ull << ((address[i] >> 5) - first);
+    return (u32)__builtin_popcountll(seen);
+  }
+  for (u32 i = 0; i < lanes; i++) {
+    bool seen = false;
+    for (u32 j = 0; j < i && !seen; j++) seen = (address[j] ^ address[i]) >> 5 == 0;
     distinct += !seen;
   }
   return distinct;
 }
-// Shared memory has 32 banks of 4-byte words and gives one word a bank at a time, the same word to
-// any number of lanes. Wider accesses are served 128 bytes at a time: lanes in halves or quarters.
-static u32 ways_of(const u32* address, u32 lanes, u32 words) {
-  u32 count[32] = {0}, word[32][4], most = 0;
+COLD u32 ways_of_conflict(const u32* address, u32 lanes, u32 unit_log2) {
+  u32 count[32] = {0}, most = 0;
   for (u32 i = 0; i < lanes; i++) {
-    for (u32 q = 0; q < words; q++) {
-      u32 x = (address[i] >> 2) + q, bank = x & 31, n = count[bank];
-      bool seen = false;
-      for (u32 j = 0; j < n && j < 4; j++) seen |= word[bank][j] == x;
-      if (!seen && n >= 4) {  // rare: look through the lanes before
-        for (u32 j = 0; j < i && !seen; j++) seen = x - (address[j] >> 2) < words;
-      }
-      if (seen) continue;
-      if (n < 4) word[bank][n] = x;
-      count[bank] = n + 1;
-      if (n + 1 > most) most = n + 1;
-    }
+    u32 unit = address[i] >> unit_log2, *ways = &count[unit & ((128u >> unit_log2) - 1)];
+    bool seen = false;
+    for (u32 j = 0; j < i && !seen; j++) seen = address[j] >> unit_log2 == unit;
+    *ways += !seen;
+    most = *ways > most ? *ways : most;
   }
   return most;
 }
-static void keep_worst(Worker* w, Counter* c, u32 worst, const u32* address, u32 active,
-                       u32 lanes) {
-  u32 low = address[0];
-  for (u32 i = 1; i < lanes; i++) low = address[i] < low ? address[i] : low;
+// Shared memory has 32 banks of 4-byte words and gives one word a bank at a time, the same word to any
+// number of lanes. Wider accesses are served 128 bytes at a time, lanes in halves or quarters; as they
+// are multiples of their size, it is as if banks were that wide.
+static u32 ways_of(const u32* address, u32 lanes, u32 unit_log2) {
+  Span span = span_of(address, lanes);
+  u32 in_bank[32], used = 0, banks = 128u >> unit_log2;
+  if (LIKELY((span.high >> unit_log2) - (span.low >> unit_log2) < banks)) return 1;
+  for (u32 i = 0; i < lanes; i++) {
+    u32 unit = address[i] >> unit_log2, bank = unit & (banks - 1);
+    if (!(used >> bank & 1)) in_bank[bank] = unit;
+    else if (in_bank[bank] != unit) return ways_of_conflict(address, lanes, unit_log2);
+    used |= 1u << bank;
+  }
+  return 1;
+}
+COLD void keep_worst(Worker* w, Counter* c, u32 worst, const u32* address, u32 active, u32 lanes) {
+  u32 low = span_of(address, lanes).low;
   c->worst = worst;
   c->base = low;
   c->block = w->sequence;
@@ -93,7 +106,7 @@ static void request(Worker* w, u32 key, const u32* address, u32 active, u32 lane
   c->requests++;
   c->lanes += lanes;
   if ((key >> KEY_SPACE & 7) == GLOBAL) {
-    worst = sectors_of(address, lanes, size);
+    worst = sectors_of(address, lanes);
     u32 ideal = (lanes * size + 31) / 32;
     c->moved += worst;
     c->ideal += ideal < worst ? ideal : worst;  // lanes that read the same word need less
@@ -101,81 +114,13 @@ static void request(Worker* w, u32 key, const u32* address, u32 active, u32 lane
     u32 together = size <= 4 ? 32 : 128 / size;
     for (u32 i = 0; i < lanes; i += together) {
       u32 n = lanes - i < together ? lanes - i : together;
-      u32 ways = ways_of(address + i, n, size <= 4 ? 1 : size / 4);
+      u32 ways = ways_of(address + i, n, size <= 4 ? 2 : key & KEY_SIZE);
       c->moved += ways;
       c->ideal++;
       worst = ways > worst ? ways : worst;
     }
   }
   if (worst > c->worst) keep_worst(w, c, worst, address, active, lanes);
-}
-
-// ---- the logs of a warp, side by side ----
-enum { AHEAD = 96 };  // entries looked at to see whether a lane still comes to a place
-struct Lanes {
-  u32 at[32], key[32], live;
-};
-static u32 lanes_at(const Lanes& lanes, u32 key) {
-  u32 mask = 0;
-  for (int i = 0; i < 32; i++) mask |= (u32)(lanes.key[i] == key) << i;
-  return mask & lanes.live;
-}
-static bool still_comes_to(Worker* w, const Lanes& lanes, int lane, u32 key) {
-  u32 end = lanes.at[lane] + AHEAD;
-  if (end > w->log_used[lane]) end = w->log_used[lane];
-  for (u32 i = lanes.at[lane] + 1; i < end; i++)
-    if (w->log[lane][i].key == key) return true;
-  return false;
-}
-// Where lanes stand at different places, those go first whose place no other lane still comes to:
-// they are behind. The lowest place first would be wrong where a compiler moved a branch to the end.
-COLD u32 place_behind(Worker* w, const Lanes& lanes) {
-  u32 best = ~0u, best_later = 2;
-  for (u32 left = lanes.live; left;) {
-    u32 key = lanes.key[__builtin_ctz(left)];
-    left &= ~lanes_at(lanes, key);
-    u32 later = 0, others = lanes.live & ~lanes_at(lanes, key);
-    while (others && !later) {
-      int lane = __builtin_ctz(others);
-      later = still_comes_to(w, lanes, lane, key);
-      others &= ~lanes_at(lanes, lanes.key[lane]);
-    }
-    if (later < best_later || (later == best_later && key < best)) {
-      best = key;
-      best_later = later;
-    }
-  }
-  return best;
-}
-static void flush_log(Worker* w) {
-  Lanes lanes;
-  lanes.live = 0;
-  for (int i = 0; i < 32; i++) {
-    lanes.at[i] = 0;
-    lanes.key[i] = w->log_used[i] ? w->log[i][0].key : ~0u;
-    lanes.live |= (u32)(w->log_used[i] != 0) << i;
-    w->accesses += w->log_used[i];
-  }
-  while (lanes.live) {
-    u32 key = lanes.key[__builtin_ctz(lanes.live)], active = lanes_at(lanes, key);
-    if (UNLIKELY(active != lanes.live)) {
-      key = place_behind(w, lanes);
-      active = lanes_at(lanes, key);
-    }
-    u32 address[32], n = 0;
-    for (u32 m = active; m; m &= m - 1) {
-      int i = __builtin_ctz(m);
-      address[n++] = w->log[i][lanes.at[i]].address;
-      if (++lanes.at[i] < w->log_used[i]) {
-        lanes.key[i] = w->log[i][lanes.at[i]].key;
-      } else {
-        lanes.key[i] = ~0u;
-        lanes.live &= ~(1u << i);
-      }
-    }
-    request(w, key, address, active, n);
-  }
-  memset(w->log_used, 0, sizeof w->log_used);
 }
 
 // ---- all workers together ----

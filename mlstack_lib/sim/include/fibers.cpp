@@ -1,49 +1,4 @@
-/* Fibers: the switch, who runs next, and the block's barrier.
-
-   The switch saves what a function must keep for its caller and nothing else: about 7 ns. swapcontext
-   would save the signal mask by two system calls, thirty times slower; an operating-system thread for
-   each CUDA thread would be slower by hundreds. */
-
-extern "C" void sim_switch(void** save, void* to);
-#if defined(__APPLE__)
-#define SYMBOL "_sim_switch"
-#else
-#define SYMBOL "sim_switch"
-#endif
-#if defined(__x86_64__)
-__asm__(".text\n.globl " SYMBOL "\n.p2align 4\n" SYMBOL
-        ":\n"
-        "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
-        "movq %rsp,(%rdi)\nmovq %rsi,%rsp\n"
-        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nretq\n");
-static void* first_frame(char* top, void (*function)()) {
-  void** sp = (void**)top;
-  *--sp = 0;  // a return address for `function`, never used, which also aligns its stack
-  *--sp = (void*)function;
-  for (int i = 0; i < 6; i++) *--sp = 0;
-  return sp;
-}
-#elif defined(__aarch64__)
-__asm__(".text\n.globl " SYMBOL "\n.p2align 4\n" SYMBOL
-        ":\n"
-        "sub sp,sp,#160\n"
-        "stp x19,x20,[sp,#0]\nstp x21,x22,[sp,#16]\nstp x23,x24,[sp,#32]\nstp x25,x26,[sp,#48]\n"
-        "stp x27,x28,[sp,#64]\nstp x29,x30,[sp,#80]\n"
-        "stp d8,d9,[sp,#96]\nstp d10,d11,[sp,#112]\nstp d12,d13,[sp,#128]\nstp d14,d15,[sp,#144]\n"
-        "mov x9,sp\nstr x9,[x0]\nmov sp,x1\n"
-        "ldp x19,x20,[sp,#0]\nldp x21,x22,[sp,#16]\nldp x23,x24,[sp,#32]\nldp x25,x26,[sp,#48]\n"
-        "ldp x27,x28,[sp,#64]\nldp x29,x30,[sp,#80]\n"
-        "ldp d8,d9,[sp,#96]\nldp d10,d11,[sp,#112]\nldp d12,d13,[sp,#128]\nldp d14,d15,[sp,#144]\n"
-        "add sp,sp,#160\nret\n");
-static void* first_frame(char* top, void (*function)()) {
-  void** sp = (void**)(top - 160);
-  memset(sp, 0, 160);
-  sp[11] = (void*)function;  // x30, where `ret` goes
-  return sp;
-}
-#else
-#error "the simulator knows how to switch threads on x86-64 and aarch64 only"
-#endif
+/* Fibers: who runs next, and the block's barrier. */
 
 // ---- who runs next ----
 static u32 next_random(Worker* w) {
@@ -52,13 +7,21 @@ static u32 next_random(Worker* w) {
   return w->random ^= w->random << 5;
 }
 INLINE int choose(Worker* w, u32 mask) {
-  if (LIKELY(launch.p.order == FORWARD)) return __builtin_ctz(mask);
-  if (launch.p.order == REVERSE) return 31 - __builtin_clz(mask);
+  if (LIKELY(w->order == FORWARD)) return __builtin_ctz(mask);
+  if (w->order == REVERSE) return 31 - __builtin_clz(mask);
   for (int skip = next_random(w) % __builtin_popcount(mask); skip; skip--) mask &= mask - 1;
   return __builtin_ctz(mask);
 }
+// Anew after every change of an epoch; see races.cpp.
+static void set_tag(Worker* w) { w->tag = w->epoch << 21 | w->running->epoch << 11; }
+static void turn_to(Worker* w, u32 warp) {
+  w->turn = warp;
+  w->running = &w->warp[warp];
+  w->lanes = &w->fiber[warp * 32];
+  set_tag(w);
+}
 static u32 next_warp(Worker* w) {
-  if (launch.p.order != FORWARD) return choose(w, w->ready_warps);
+  if (w->order != FORWARD) return choose(w, w->ready_warps);
   u32 later = w->ready_warps & (~0u << w->turn);
   return __builtin_ctz(later ? later : w->ready_warps);
 }
@@ -66,11 +29,17 @@ INLINE void wake(Worker* w, Warp* warp, u32 lanes) {
   warp->ready |= lanes;
   if (lanes) w->ready_warps |= 1u << (warp - w->warp);
 }
-static Fiber* first_in(Worker* w, int state, int barrier = -1) {
-  for (u32 i = 0; i < w->threads; i++) {
-    Fiber* f = &w->fiber[i];
-    if (f->state == state && (barrier < 0 || f->barrier == barrier)) return f;
-  }
+enum State { READY, AT_BARRIER, IN_WARP_OP, EXITED };
+static State state_of(const Worker* w, const Fiber* f) {
+  const Warp* warp = &w->warp[f->warp];
+  u32 bit = 1u << f->lane;
+  if (warp->exited & bit) return EXITED;
+  if (warp->at_barrier & bit) return AT_BARRIER;
+  return (warp->ready | warp->paused) & bit ? READY : IN_WARP_OP;
+}
+static Fiber* first_in(Worker* w, State state) {
+  for (u32 i = 0; i < w->threads; i++)
+    if (state_of(w, &w->fiber[i]) == state) return &w->fiber[i];
   return 0;
 }
 
@@ -81,13 +50,13 @@ COLD void report_time_limit(Worker* w) {
   u32 used = 0;
   for (u32 i = 0; i < w->threads && !used; i++) {
     Fiber* f = &w->fiber[i];
-    if (f->state == EXITED) continue;
+    if (state_of(w, f) == EXITED) continue;
     used = f->warp == w->turn && w->checking ? w->log_used[f->lane] : 0;
     if (used || !found || (!found->line && f->line)) found = f;
   }
   if (!found) return;
   report_of(w, found, TIME_LIMIT,
-            used ? w->log[found->lane][used - 1].key >> 8 : line_site(found->line));
+            used ? w->log->key[used - 1][found->lane] >> 8 : line_site(found->line));
 }
 
 // ---- barriers ----
@@ -97,7 +66,7 @@ COLD void report_divergence(Worker* w) {
   u32 at_a = 0;
   for (u32 i = 0; i < w->threads; i++) {
     Fiber* f = &w->fiber[i];
-    if (f->state != AT_BARRIER) continue;
+    if (state_of(w, f) != AT_BARRIER) continue;
     if (f->barrier == a->barrier) at_a++;
     else if (!b) b = f;
   }
@@ -130,6 +99,7 @@ COLD void report_deadlock(Worker* w) {
 }
 static void clear_words(Worker* w) {
   forget((char*)w->words, SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
+  forget((char*)w->more, SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
   w->epoch = 1;
 }
 // After a barrier all that came before is in order, so that the records of an epoch may be dropped.
@@ -150,27 +120,32 @@ static void open_barrier(Worker* w) {
     warp->at_barrier = warp->epoch = 0;
     wake(w, warp, lanes);
   }
-  w->turn = launch.p.order == FORWARD ? __builtin_ctz(w->ready_warps) : choose(w, w->ready_warps);
+  turn_to(w, choose(w, w->ready_warps));
 }
 
 // For the lanes at the first of the lines where some wait; the others' turn comes after them.
 COLD void answer_active_mask(Worker* w, Warp* warp) {
-  Fiber* lanes = &w->fiber[w->turn * 32];
+  Fiber* lanes = w->lanes;
   int line = lanes[__builtin_ctz(warp->asking)].line;
   u32 together = 0;
   for (u32 m = warp->asking; m; m &= m - 1)
     together |= (u32)(lanes[__builtin_ctz(m)].line == line) << __builtin_ctz(m);
-  for (u32 m = together; m; m &= m - 1) lanes[__builtin_ctz(m)].result = together;
+  for (u32 m = together; m; m &= m - 1) lanes[__builtin_ctz(m)].answer = together;
   warp->asking &= ~together;
   wake(w, warp, together);
 }
 
 // The next fiber: of this warp as long as one of its threads can go on, then of another warp. The
 // scheduler, when the block has ended or cannot go on.
-static Fiber* pick(Worker* w) {
+INLINE Fiber* next_lane(Worker* w, u32 ready) {
+  int lane = choose(w, ready);
+  w->bit = 1u << lane;
+  return w->lanes + lane;
+}
+static __attribute__((noinline)) Fiber* pick_further(Worker* w) {
   for (;;) {
-    Warp* warp = &w->warp[w->turn];
-    if (LIKELY(warp->ready)) return &w->fiber[w->turn * 32 + choose(w, warp->ready)];
+    Warp* warp = w->running;
+    if (warp->ready) return next_lane(w, warp->ready);
     bool stop = must_stop(w);  // once: between two looks a request could come and go unreported
     if (UNLIKELY(stop && w->cancelled)) {
       report_time_limit(w);
@@ -191,7 +166,7 @@ static Fiber* pick(Worker* w) {
     }
     w->ready_warps &= ~(1u << w->turn);
     if (w->ready_warps) {
-      w->turn = next_warp(w);
+      turn_to(w, next_warp(w));
     } else if (w->left == w->threads) {
       return &w->scheduler;
     } else if (w->waiting && w->waiting + w->left == w->threads && !w->mixed) {
@@ -204,24 +179,37 @@ static Fiber* pick(Worker* w) {
     }
   }
 }
-INLINE void switch_from(Worker* w, Fiber* f) {
-  Fiber* next = pick(w);
+// Let others run until this fiber's turn comes again. In `ready` are the lanes of its warp that can go
+// on; it has most often taken itself out. Gives the fiber's answer.
+template <class T = u64>
+INLINE T switch_from(Worker* w, Fiber* f, u32 ready) {
+  w->running->ready = ready;
+  Fiber* next = LIKELY(ready) ? next_lane(w, ready) : pick_further(w);
   w->current = next;
-  if (next != f) sim_switch(&f->sp, next->sp);
+  // most often the one after it is next, and its stack has left the nearest cache since its last turn
+  __builtin_prefetch(next[1].sp);
+  __builtin_prefetch((char*)next[1].sp + 64);
+  if constexpr (sizeof(T) == sizeof f->wide) return (T)switch_to_wide(f, next);
+  else return switch_to(f, next);
+}
+// Let the warp-mates come here too: bounds their logs, and a loop that waits for them goes on.
+COLD void pause_lane(Worker* w, Fiber* f) {
+  w->running->paused |= w->bit;
+  switch_from(w, f, w->running->ready & ~w->bit);
 }
 // End the block from inside one of its threads.
 static void leave(Worker* w) {
-  void* nowhere;
+  Fiber nowhere;
   stop_from(w);
   w->current = &w->scheduler;
-  sim_switch(&nowhere, w->scheduler.sp);
+  switch_to(&nowhere, &w->scheduler);
   __builtin_unreachable();
 }
 
 API void __sim_syncthreads(int line, int id) {
   Worker* w = self;
   Fiber* f = w->current;
-  Warp* warp = &w->warp[f->warp];
+  Warp* warp = w->running;
   if (!w->waiting) {
     w->barrier = id;
     w->barrier_line = line;
@@ -231,12 +219,9 @@ API void __sim_syncthreads(int line, int id) {
   }
   f->line = line;
   f->barrier = id;
-  f->state = AT_BARRIER;
-  warp->ready &= ~f->bit;
-  warp->at_barrier |= f->bit;
+  warp->at_barrier |= w->bit;
   w->waiting++;
-  switch_from(w, f);
-  f->state = READY;
+  switch_from(w, f, warp->ready & ~w->bit);
 }
 API int __sim_syncthreads_reduce(int line, int id, int op, int value) {
   Worker* w = self;
@@ -248,7 +233,7 @@ API int __sim_syncthreads_reduce(int line, int id, int op, int value) {
   return w->votes;
 }
 
-API uint3 __sim_thread_idx() { return self->current->thread; }
+API uint3 __sim_thread_idx() { return self->index[self->current->index]; }
 API uint3 __sim_block_idx() { return self->block; }
 API uint3 __sim_block_dim() {
   return uint3{launch.p.block[0], launch.p.block[1], launch.p.block[2]};

@@ -40,7 +40,7 @@ enum __sim_warp_op {
   __sim_ballot, __sim_syncwarp, __sim_match_any,
   __sim_reduce_add, __sim_reduce_min, __sim_reduce_max,
   __sim_reduce_umin, __sim_reduce_umax, __sim_reduce_and, __sim_reduce_or, __sim_reduce_xor,
-  __sim_mma, __sim_ldmatrix,
+  __sim_mma, __sim_ldmatrix, __sim_ldmatrix_trans,
 };
 enum __sim_atomic_op {
   __sim_add, __sim_min, __sim_max, __sim_exch, __sim_cas, __sim_and, __sim_or, __sim_xor,

@@ -13,10 +13,12 @@ static Worker* worker_number(u32 i) {
       reserve(2 * SPARE_STACK, PROT_READ | PROT_WRITE);  // the second half is for the handler
   w->stacks = reserve(MAX_THREADS * stride, PROT_READ | PROT_WRITE);
   w->words = (Word*)reserve(SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
+  w->more = (Word*)reserve(SHARED_SIZE / 4 * sizeof(Word), PROT_READ | PROT_WRITE);
   w->written = (u8*)reserve(SHARED_SIZE, PROT_READ | PROT_WRITE);
-  w->log = (LogEntry(*)[LOG])reserve(32 * LOG * sizeof(LogEntry), PROT_READ | PROT_WRITE);
+  w->log = (Log*)reserve(sizeof(Log), PROT_READ | PROT_WRITE);
   w->counter = (Counter*)reserve(MAX_SITES * sizeof(Counter), PROT_READ | PROT_WRITE);
-  if (!w->shared || !w->spare || !w->stacks || !w->words || !w->written || !w->log || !w->counter)
+  if (!w->shared || !w->spare || !w->stacks || !w->words || !w->more || !w->written || !w->log ||
+      !w->counter)
     return 0;
   for (u32 t = 0; t < MAX_THREADS; t++) {
     if (mprotect(w->stacks + t * stride, page, PROT_NONE)) return 0;
@@ -30,14 +32,13 @@ static void fiber_main() {
     launch.p.call(launch.p.arguments);
     Worker* w = self;
     Fiber* f = w->current;
-    Warp* warp = &w->warp[f->warp];
-    f->state = EXITED;
-    f->copies_used = 0;
-    warp->ready &= ~f->bit;
-    warp->exited |= f->bit;
+    Warp* warp = w->running;
+    if (UNLIKELY(w->copied)) w->queue[f->index].used = 0;
+    warp->ready &= ~w->bit;
+    warp->exited |= w->bit;
     w->left++;
-    leave_groups(w, warp);
-    switch_from(w, f);
+    if (UNLIKELY(warp->groups)) leave_groups(w, warp);
+    switch_from(w, f, warp->ready);
   }
 }
 static void prepare_fibers(Worker* w) {
@@ -47,10 +48,9 @@ static void prepare_fibers(Worker* w) {
     f->index = t;
     f->lane = t & 31;
     f->warp = t / 32;
-    f->bit = 1u << f->lane;
-    f->thread = uint3{t % x, t / x % y, t / x / y};
+    w->index[t] = uint3{t % x, t / x % y, t / x / y};
     f->line = f->barrier = 0;
-    f->copies_used = f->copy_group = 0;
+    w->queue[t].used = w->queue[t].group = 0;
     // tops of stacks at different distances from a page, or all would fall into the same cache lines
     f->sp = first_frame(f->stack + STACK - 64 - (t * 7 & 31) * 128, fiber_main);
   }
@@ -74,15 +74,14 @@ static void prepare_block(Worker* w, u64 block) {
     warp->exist = lanes >= 32 ? ~0u : (1u << lanes) - 1;
     wake(w, warp, warp->exist);
   }
-  for (u32 t = 0; t < w->threads; t++) w->fiber[t].state = READY;
 }
 static void run_block(Worker* w, u64 block) {
   prepare_block(w, block);
-  w->turn = choose(w, w->ready_warps);
-  Fiber* first = pick(w);
+  turn_to(w, choose(w, w->ready_warps));
+  Fiber* first = pick_further(w);
   if (first != &w->scheduler) {
     w->current = first;
-    sim_switch(&w->scheduler.sp, first->sp);
+    switch_to(&w->scheduler, first);
   }
   w->current = &w->scheduler;
 }
@@ -91,6 +90,7 @@ static void run_block(Worker* w, u64 block) {
 static void begin_worker(Worker* w) {
   const Parameters& p = launch.p;
   w->checking = p.checking;
+  w->order = p.order;
   w->solo = launch.workers == 1;
   w->threads = p.block[0] * p.block[1] * p.block[2];
   w->warps = (w->threads + 31) / 32;
@@ -100,7 +100,8 @@ static void begin_worker(Worker* w) {
   w->text_high = p.text_high;
   w->random = p.seed * 2654435761u + 1;
   w->filled = RED_ZONE;
-  w->blocks = w->accesses = 0;
+  w->blocks = 0;
+  w->copied = false;
   memset(w->events, 0, sizeof w->events);
   memset(w->log_used, 0, sizeof w->log_used);
   for (u32 i = 0; i < w->counters; i++) memset(&w->counter[w->used[i]], 0, sizeof(Counter));

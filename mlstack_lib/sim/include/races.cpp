@@ -20,12 +20,6 @@
 
 enum { ATOMIC_BIT = 1 << 10, THREAD_BITS = (1 << 10) - 1, WARP_BITS = 31 << 5, EPOCH_SHIFT = 21 };
 
-INLINE u32 bytes_of(u32 word, u32 first, u32 end) {  // which of a word's bytes are in [first, end)
-  u32 mask = 15;
-  if (first > word * 4) mask &= 15u << (first - word * 4);
-  if (end < word * 4 + 4) mask &= (1u << (end - word * 4)) - 1;
-  return mask;
-}
 INLINE bool conflict(const Record& r, u32 tag, u32 bytes) {
   u32 differs = r.tag ^ tag;
   if (differs >> EPOCH_SHIFT || !(differs & THREAD_BITS) || !(r.where >> 28 & bytes)) return false;
@@ -48,9 +42,7 @@ COLD void report_race(Worker* w, u32 offset, u32 size, Site site, int access, co
   f->thread2 = r.tag & THREAD_BITS;
   memcpy(f->block2, f->block, sizeof f->block2);
 }
-INLINE void note_write(Word* word, u32 tag, u32 where) {
-  Record& first = word->writer[0];
-  Record& second = word->writer[1];
+INLINE void note_write(Record& first, Record& second, u32 tag, u32 where) {
   bool old = (first.tag ^ tag) >> EPOCH_SHIFT;
   if (old || !(first.where >> 28 & ~(where >> 28))) {
     first = Record{tag, where};
@@ -62,9 +54,7 @@ INLINE void note_write(Word* word, u32 tag, u32 where) {
     second = Record{tag, where | (mine ? second.where & 0xf0000000u : 0)};
   }
 }
-INLINE void note_read(Word* word, u32 tag, u32 where) {
-  Record& first = word->reader[0];
-  Record& second = word->reader[1];
+INLINE void note_read(Record& first, Record& second, u32 tag, u32 where) {
   u32 differs = first.tag ^ tag;
   bool old = differs >> EPOCH_SHIFT, same_warp = !(differs & WARP_BITS);
   if (old || !(differs & THREAD_BITS)) {
@@ -79,33 +69,39 @@ INLINE void note_read(Word* word, u32 tag, u32 where) {
     }
   }
 }
-INLINE void check_shared_race(Worker* w, Fiber* f, u32 offset, u32 size, int access, Site site) {
-  u32 tag = w->epoch << EPOCH_SHIFT | w->warp[f->warp].epoch << 11 | f->index;
-  if (access == UPDATES) tag |= ATOMIC_BIT;
-  for (u32 i = offset / 4, end = (offset + size + 3) / 4; i < end; i++) {
-    u32 bytes = bytes_of(i, offset, offset + size), at = i * 4 > offset ? i * 4 : offset;
-    Word* word = &w->words[i];
-    for (int k = 0; k < 2; k++) {
-      if (LIKELY(!conflict(word->writer[k], tag, bytes))) continue;
-      report_race(w, at, size, site, access, word->writer[k], false);
-      break;
-    }
-    if (access == READS) {
-      note_read(word, tag, site | bytes << 28);
-      continue;
-    }
-    for (int k = 0; k < 2; k++) {
-      if (LIKELY(!conflict(word->reader[k], tag, bytes))) continue;
-      report_race(w, at, size, site, access, word->reader[k], true);
-      break;
-    }
-    note_write(word, tag, site | bytes << 28);
+// A second record is of this epoch only if the first one is: most often one look is enough.
+INLINE const Record* in_conflict(const Record& first, const Record& second, u32 tag, u32 bytes) {
+  if (LIKELY((first.tag ^ tag) >> EPOCH_SHIFT)) return 0;
+  if (conflict(first, tag, bytes)) return &first;
+  return conflict(second, tag, bytes) ? &second : 0;
+}
+INLINE void check_shared_word(Worker* w, u32 tag, u32 bytes, u32 offset, u32 size, int access,
+                              Site site) {
+  Word &word = w->words[offset / 4], &more = w->more[offset / 4];
+  const Record* other = in_conflict(word.writer, more.writer, tag, bytes);
+  if (UNLIKELY(other != 0)) report_race(w, offset, size, site, access, *other, false);
+  if (access == READS) {
+    note_read(word.reader, more.reader, tag, site | bytes << 28);
+    return;
   }
+  other = in_conflict(word.reader, more.reader, tag, bytes);
+  if (UNLIKELY(other != 0)) report_race(w, offset, size, site, access, *other, true);
+  note_write(word.writer, more.writer, tag, site | bytes << 28);
+}
+INLINE void check_shared_race(Worker* w, Fiber* f, u32 offset, u32 size, int access, Site site) {
+  u32 tag = w->tag | f->index | (access == UPDATES ? ATOMIC_BIT : 0);
+  if (size < 4) {
+    u32 bytes = ((1u << size) - 1) << (offset & 3);
+    check_shared_word(w, tag, bytes, offset, size, access, site);
+    return;
+  }
+  for (u32 i = 0; i < size; i += 4)
+    check_shared_word(w, tag, 15, offset + i, size, access, site);
 }
 
 // ---- global memory, between blocks ----
 enum { WAS_READ = 1, WAS_WRITTEN = 2, WAS_UPDATED = 3 };
-static const u32 BLOCKS = 1 << 20;  // told apart: in larger grids some races may be missed
+static const u32 BLOCKS = 1 << 20;  // told apart: launch.py refuses larger grids, if checked
 static const u64 SEVERAL = 1ull << 52, BLOCK_BITS = (u64)(BLOCKS - 1) << 20, BYTE_SHIFT = 53;
 static u32* published;  // when each block last published what it wrote, 0 never
 static u32* looked;  // and when it last looked
@@ -158,7 +154,7 @@ INLINE bool unordered_in_block(Worker* w, u64 old, u64 mine) {
   if (LIKELY(w->met || other == (mine >> 40 & THREAD_BITS))) return false;
   if (w->fenced || kind == WAS_READ || (had == kind && kind == WAS_UPDATED)) return false;
   if (~mine & 15ull << BYTE_SHIFT || launch.blocks > BLOCKS) return false;
-  return other / 32 != w->current->warp || !w->warp[other / 32].epoch;
+  return other / 32 != w->turn || !w->warp[other / 32].epoch;
 }
 static __attribute__((noinline)) void note_global(Worker* w, u64 word, u64 mine, const char* p,
                                                   u32 size, int access) {

@@ -104,37 +104,45 @@ struct Counter {
 };
 
 // ---- threads ----
-enum State { READY, AT_BARRIER, IN_WARP_OP, EXITED };
 struct Copy {  // bytes of a cp.async on their way
   char* to;
   u32 group;
   u8 bytes[16];
 };
-struct Fiber {
-  void* sp;
+struct alignas(64) Fiber {  // one line of the processor's cache
+  void* sp;  // where it stands; switch.cpp knows the places of this and of the answer
   char* stack;
-  uint3 thread;
-  u32 index, lane, warp, bit;
-  int state, line, barrier;
-  u64 value, result;  // of a warp operation
-  int argument, width;
-  __sim_u32x4 a, row;
-  u32 b0, b1;
-  __sim_f32x4 c;
-  const char* pointer;
+  union {  // what the function in which it waits returns
+    u64 answer, pairs[2];
+    u32 parts[4];
+    __sim_u32x4 wide;
+  };
+  u32 index, lane, warp;
+  int line, barrier;
+};
+struct Queue {  // a fiber's copies on their way
   Copy* copies;
-  u32 copies_used, copies_size, copy_group;
+  u32 used, size, group;
+};
+// What the lanes bring to a warp operation, side by side.
+struct Operands {
+  u64 value[32];
+  int argument[32], width[32];
+  u32 a[4][32], b[2][32];  // mma's registers
+  u64 c[2][32];
+  const char* row[32];  // ldmatrix's addresses
 };
 struct Group {  // lanes that meet in a warp operation
   u32 mask, arrived;
   int op, line;
 };
-struct Warp {
+struct alignas(64) Warp {
   u32 exist, ready, exited, paused, at_barrier;
   u32 asking;  // lanes that wait for an __activemask
   u32 epoch;  // advanced by __syncwarp
   int groups;
   Group group[32];
+  Operands operands;
 };
 
 // ---- shadow of shared memory, per 4-byte word; see races.cpp ----
@@ -142,39 +150,45 @@ struct Record {
   u32 tag, where;
 };
 struct Word {
-  Record writer[2], reader[2];
+  Record writer, reader;
 };
-struct LogEntry {
-  u32 address, key;
+struct Log {  // the nth accesses of all lanes side by side; see logs.cpp
+  u32 address[LOG][32], key[LOG][32];
 };
 
 // ---- workers and the launch ----
 struct Worker {
   // what every checked access needs comes first
   Fiber* current;
+  Warp* running;  // the current fiber's
+  Fiber* lanes;  // the first of that warp
+  u32 bit, turn;  // the current fiber's lane as a bit; the number of its warp
   char* shared;
   bool checking, solo;
-  u32 epoch;  // of the block, advanced by __syncthreads
-  Word* words;
+  int order;
+  u32 epoch, tag;  // of the block, advanced by __syncthreads; what the running warp marks words with
+  Word *words, *more;  // of each word the first writer and reader, and the second
   u8* written;
   char *module_low, *module_high, *text_low, *text_high;
   u64 block_tag;
-  LogEntry (*log)[LOG];
+  Log* log;
   u32 log_used[32];
 
-  u32 turn, ready_warps, warps, threads, waiting, left;
+  u32 ready_warps, warps, threads, waiting, left;
   int barrier, barrier_line, votes, next_votes;
-  bool mixed, fenced, met;  // met: at a barrier, which orders the block's threads
+  bool mixed, fenced, copied, met;  // met: at a barrier, which orders the block's threads
   uint3 block;
   u64 sequence;  // of the block among those handed out
   u32 filled, random;
   volatile int cancelled;
   Fiber scheduler;
-  Fiber fiber[MAX_THREADS];
+  Fiber fiber[MAX_THREADS + 1];  // one more, as the next one's stack is fetched ahead
   Warp warp[MAX_WARPS];
+  uint3 index[MAX_THREADS];  // threadIdx
+  Queue queue[MAX_THREADS];
   Counter* counter;
   u32 used[MAX_SITES], counters;
-  u64 events[EVENTS], blocks, accesses;
+  u64 events[EVENTS], blocks;
   char *stacks, *spare;
   pthread_t thread;
 };
@@ -216,6 +230,5 @@ INLINE Site site_of(Worker* w, const void* pc) {
 }
 #define HERE __builtin_return_address(0)
 
-static Fiber* pick(Worker* w);
 static void leave(Worker* w) __attribute__((noreturn));
 static void flush_log(Worker* w);
