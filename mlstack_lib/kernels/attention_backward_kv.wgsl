@@ -3,7 +3,7 @@
    A block takes ROWS keys of one head and goes through the queries that may look at them: the probabilities
    p are computed again from lse, dp = v dout^T, ds = p (dp - delta), all with a row a key;
    dv = p dout, dk = ds q scale. Each gradient is written once, by one block: no atomics.
-   grid (t / ROWS rounded up, batch * h); block THREADS. Any t, D <= 128. Tiles: attention_tile.wgsl.
+   grid (batch * h, t / ROWS rounded up); block THREADS. Any t, D <= 128. Tiles: attention_tile.wgsl.
    Twin attention_backward_kv.cu, reference attention_backward. Dao 2023, arXiv:2307.08691, algorithm 2. */
 // include squares.wgsl
 // include attention_tile.wgsl
@@ -34,9 +34,9 @@ fn attention_backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
                          @builtin(local_invocation_index) thread: u32) {
     let ty = thread / WIDE;
     let tx = thread % WIDE;
-    let k0 = group.x * ROWS;
-    let batch = group.y / p.h;
-    let head = group.y % p.h;
+    let k0 = group.y * ROWS;
+    let batch = group.x / p.h;
+    let head = group.x % p.h;
     let stride = 3 * p.h * D;
     let begin = batch * p.t * stride + head * D;
     let begin_dout = batch * p.t * p.h * D + head * D;
@@ -52,16 +52,16 @@ fn attention_backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
         var s = products(keys, queries, thread);
         var ds = products(values, douts, thread);
         let query = q0 + 4 * tx;
-        s[0] = probabilities(s[0], query, key, group.y);
-        s[1] = probabilities(s[1], query + 1, key, group.y);
-        s[2] = probabilities(s[2], query + 2, key, group.y);
-        s[3] = probabilities(s[3], query + 3, key, group.y);
+        s[0] = probabilities(s[0], query, key, group.x);
+        s[1] = probabilities(s[1], query + 1, key, group.x);
+        s[2] = probabilities(s[2], query + 2, key, group.x);
+        s[3] = probabilities(s[3], query + 3, key, group.x);
         put_weights(s, thread);
         dv = add_weighted(dv, douts, thread);
-        ds[0] = s[0] * (ds[0] - delta_of(query, group.y)) * p.scale;
-        ds[1] = s[1] * (ds[1] - delta_of(query + 1, group.y)) * p.scale;
-        ds[2] = s[2] * (ds[2] - delta_of(query + 2, group.y)) * p.scale;
-        ds[3] = s[3] * (ds[3] - delta_of(query + 3, group.y)) * p.scale;
+        ds[0] = s[0] * (ds[0] - delta_of(query, group.x)) * p.scale;
+        ds[1] = s[1] * (ds[1] - delta_of(query + 1, group.x)) * p.scale;
+        ds[2] = s[2] * (ds[2] - delta_of(query + 2, group.x)) * p.scale;
+        ds[3] = s[3] * (ds[3] - delta_of(query + 3, group.x)) * p.scale;
         put_weights(ds, thread);
         dk = add_weighted(dk, queries, thread);
     }

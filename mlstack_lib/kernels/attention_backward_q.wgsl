@@ -2,7 +2,7 @@
    dout (batch, t, h, D); qkv, dqkv (batch, t, 3, h, D); lse, delta (batch, h, t); all f32.
    A block takes ROWS queries of one head and goes through the keys they look at: dq = ds k scale, with ds as
    in attention_backward_kv.
-   grid (t / ROWS rounded up, batch * h); block THREADS. Any t, D <= 128. Tiles: attention_tile.wgsl.
+   grid (batch * h, t / ROWS rounded up); block THREADS. Any t, D <= 128. Tiles: attention_tile.wgsl.
    Twin attention_backward_q.cu, reference attention_backward. */
 // include squares.wgsl
 // include attention_tile.wgsl
@@ -31,15 +31,15 @@ fn attention_backward_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgr
                         @builtin(local_invocation_index) thread: u32) {
     let ty = thread / WIDE;
     let tx = thread % WIDE;
-    let q0 = (groups.x - 1 - group.x) * ROWS;  // the longest rows first
-    let batch = group.y / p.h;
-    let head = group.y % p.h;
+    let q0 = (groups.y - 1 - group.y) * ROWS;  // the longest rows first
+    let batch = group.x / p.h;
+    let head = group.x % p.h;
     let stride = 3 * p.h * D;
     let begin = batch * p.t * stride + head * D;
     let queries = Rows(0, begin, stride, q0);
     let douts = Rows(1, batch * p.t * p.h * D + head * D, p.h * D, q0);
     let row = q0 + 4 * ty;
-    let at = group.y * p.t + min(vec4u(row, row + 1, row + 2, row + 3), vec4u(p.t - 1));
+    let at = group.x * p.t + min(vec4u(row, row + 1, row + 2, row + 3), vec4u(p.t - 1));
     let row_lse = vec4f(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
     let row_delta = vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
 

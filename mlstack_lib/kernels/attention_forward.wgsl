@@ -3,7 +3,7 @@
    denominator, for the backward pass; all f32. A block takes ROWS queries of one head, and goes through the
    keys they may look at, COLUMNS at a time: scores, maximum so far, exponentials; what was added up before is
    scaled down whenever the maximum grows. Rows that are beyond t or masked whole are never written.
-   grid (t / ROWS rounded up, batch * h); block THREADS. Any t, D <= 128. Tiles: attention_tile.wgsl.
+   grid (batch * h, t / ROWS rounded up); block THREADS. Any t, D <= 128. Tiles: attention_tile.wgsl.
    Twin attention_forward.cu, reference attention_forward. Dao 2023, arXiv:2307.08691, algorithm 1. */
 // include squares.wgsl
 // include attention_tile.wgsl
@@ -26,9 +26,9 @@ fn attention_forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroup
                      @builtin(local_invocation_index) thread: u32) {
     let ty = thread / WIDE;
     let tx = thread % WIDE;
-    let q0 = (groups.x - 1 - group.x) * ROWS;  // the longest rows first
-    let batch = group.y / p.h;
-    let head = group.y % p.h;
+    let q0 = (groups.y - 1 - group.y) * ROWS;  // the longest rows first
+    let batch = group.x / p.h;
+    let head = group.x % p.h;
     let stride = 3 * p.h * D;
     let begin = batch * p.t * stride + head * D;  // the head's first query
     let queries = Rows(0, begin, stride, q0);
@@ -57,7 +57,7 @@ fn attention_forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroup
     if (tx == 0) {
         let sums = top + log(total);
         for (var i = 0u; i < 4; i++) {
-            if (row + i < p.t) { lse[group.y * p.t + row + i] = sums[i]; }
+            if (row + i < p.t) { lse[group.x * p.t + row + i] = sums[i]; }
         }
     }
 }

@@ -13,12 +13,12 @@
 #define LD (4 * D4 + 4)
 #define SQUARES ((D4 + WIDE - 1) / WIDE)  // of a row of results, for each thread
 
-/* Copy rows first .. first + ROWS of one head, `stride` numbers apart, into shared memory; zeros beyond t. */
-template <int ROWS>
+/* Copy rows first .. first + COUNT of one head, `stride` numbers apart, into shared memory; zeros beyond t. */
+template <int COUNT>
 __device__ __forceinline__ void load_rows(float* tile, const float* __restrict__ head, unsigned stride,
                                           unsigned first, unsigned t, float factor) {
 #pragma unroll 4
-    for (unsigned e = threadIdx.x; e < ROWS * D4; e += THREADS) {
+    for (unsigned e = threadIdx.x; e < COUNT * D4; e += THREADS) {
         unsigned row = e / D4, d = e % D4 * 4;
         float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
         if (first + row < t) {
@@ -70,12 +70,12 @@ __device__ __forceinline__ void mask(float (&s)[R][C], unsigned q0, unsigned k0)
             if (k0 + tx + j * WIDE > q0 + ty + i * HIGH) s[i][j] = MASKED;
 }
 
-/* acc[i] += sum_r w[row ty + i HIGH][r] * rows[r], in this thread's columns; w has ROWS columns, and 4 more. */
-template <int R, int ROWS>
+/* acc[i] += sum_r w[row ty + i HIGH][r] * rows[r], in this thread's columns; w has COUNT columns, and 4 more. */
+template <int R, int COUNT>
 __device__ __forceinline__ void add_weighted_rows(const float* w, const float* rows, float4 (&acc)[R][SQUARES]) {
     unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
 #pragma unroll 2
-    for (int r = 0; r < ROWS; r += 4) {
+    for (int r = 0; r < COUNT; r += 4) {
 #pragma unroll
         for (int c = 0; c < SQUARES; c++) {
             unsigned column = 4 * (tx + c * WIDE);
@@ -85,7 +85,7 @@ __device__ __forceinline__ void add_weighted_rows(const float* w, const float* r
             for (int q = 0; q < 4; q++) v[q] = *(const float4*)&rows[(r + q) * LD + column];
 #pragma unroll
             for (int i = 0; i < R; i++) {
-                float4 weight = *(const float4*)&w[(ty + i * HIGH) * (ROWS + 4) + r];
+                float4 weight = *(const float4*)&w[(ty + i * HIGH) * (COUNT + 4) + r];
                 const float x[4] = {weight.x, weight.y, weight.z, weight.w};
 #pragma unroll
                 for (int q = 0; q < 4; q++) {

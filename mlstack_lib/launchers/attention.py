@@ -4,46 +4,53 @@ from math import sqrt
 
 from .elementwise import BLOCK, ceil_div, each, empty_like
 
-ROWS = 32  # of a block of attention_delta
+DELTA_ROWS = 32  # of a block of attention_delta
 THREADS, WIDE = 128, 8  # of a block, and in a row of it
-TILES = (64, 32, 16)  # queries and keys of a block's tile, whichever fits first
+# A block's own rows, and the others it goes through at a time: the first tile that fits. Of an H100's
+# shared memory 64 by 32 leave room for three blocks a multiprocessor, 64 by 64 for two.
+TILES = ((64, 32), (32, 32), (16, 16))
 SLICED = {"ROWS": 64, "COLUMNS": 32}  # where there is too little shared memory for whole heads
 LARGEST_HEAD = 128
 
 
-def _launch(name, args, arrays, tiles_of_rows, t, heads):
-    """Launch with tiles that fit the device."""
+def _launch(name, args, arrays, kept, t, heads):
+    """Launch with tiles that fit the device; `kept`: tiles of own rows and of others, a block."""
     d, device = arrays[0].shape[-1], arrays[0].device
     if d > LARGEST_HEAD:
         raise NotImplementedError(f"attention: heads of {d} numbers; at most {LARGEST_HEAD}")
-    if device.shared_memory < _bytes(TILES[-1], tiles_of_rows, LARGEST_HEAD):
-        grid = (ceil_div(t, SLICED["ROWS"]), heads)
+    if device.shared_memory < _bytes(TILES[-1], kept, LARGEST_HEAD):
+        grid = (heads, ceil_div(t, SLICED["ROWS"]))
         device.launch(name, grid, (THREADS,), args, D=d, **SLICED)
         return
-    tile = next(t for t in TILES if _bytes(t, tiles_of_rows, d) <= device.shared_memory)
-    vector = d % 4 == 0 and all(a.offset % 16 == 0 for a in arrays)
+    tile = next(tile for tile in TILES if _bytes(tile, kept, d) <= device.shared_memory)
     constants = {
         "D": d,
-        "BQ": tile,
-        "BK": tile,
+        "ROWS": tile[0],
+        "COLUMNS": tile[1],
         "THREADS": THREADS,
         "WIDE": WIDE,
-        "VECTOR": int(vector),
+        "VECTOR": _in_vectors(d, arrays),
     }
-    grid, shared = (ceil_div(t, tile), heads), _bytes(tile, tiles_of_rows, d)
+    grid, shared = (heads, ceil_div(t, tile[0])), _bytes(tile, kept, d)
     device.launch(name, grid, (THREADS,), args, shared=shared, **constants)
 
 
-def _bytes(tile: int, tiles_of_rows: int, d: int) -> int:
-    """Of shared memory for square tiles: so many of rows, and one of scores."""
-    return 4 * tile * (tiles_of_rows * (4 * ceil_div(d, 4) + 4) + tile + 4)
+def _bytes(tile: tuple[int, int], kept: tuple[int, int], d: int) -> int:
+    """Of shared memory for tiles of rows of heads, and one of scores."""
+    (own, others), row = tile, 4 * ceil_div(d, 4) + 4
+    return 4 * ((kept[0] * own + kept[1] * others) * row + own * (others + 4))
+
+
+def _in_vectors(d: int, arrays) -> int:
+    """1 where all rows of heads begin at multiples of 16 bytes."""
+    return int(d % 4 == 0 and all(a.offset % 16 == 0 for a in arrays))
 
 
 def attention_forward(qkv):
     b, t, _, h, d = qkv.shape
     out, lse = empty_like(qkv, (b, t, h, d)), empty_like(qkv, (b, h, t))
     args = [qkv, out, lse, t, h, 1 / sqrt(d)]
-    _launch("attention_forward", args, (qkv, out), 3, t, b * h)
+    _launch("attention_forward", args, (qkv, out), (1, 2), t, b * h)
     return out, lse
 
 
@@ -51,11 +58,12 @@ def attention_backward(dout, qkv, out, lse):
     b, t, _, h, d = qkv.shape
     delta, dqkv, rows = empty_like(lse), empty_like(qkv), b * t * h
     args = [dout, out, delta, rows, t, h, d]
-    grid = (ceil_div(rows, ROWS),)
-    qkv.device.launch("attention_delta", grid, (8 * ROWS,), args, ROWS=ROWS)
+    constants = {"ROWS": DELTA_ROWS, "VECTOR": _in_vectors(d, (dout, out))}
+    grid, block = (ceil_div(rows, DELTA_ROWS),), (8 * DELTA_ROWS,)
+    qkv.device.launch("attention_delta", grid, block, args, **constants)
     args = [dout, qkv, lse, delta, dqkv, t, h, 1 / sqrt(d)]
     for name in ("attention_backward_kv", "attention_backward_q"):
-        _launch(name, args, (dout, qkv, dqkv), 4, t, b * h)
+        _launch(name, args, (dout, qkv, dqkv), (2, 2), t, b * h)
     return dqkv
 
 

@@ -81,7 +81,7 @@ MUTANTS = {
         without_barrier(*PRODUCTS_END, BACKWARD + RESULT),
         ("dv = add_weighted(dv, douts", "dv = add_weighted(dv, queries", BACKWARD + RESULT),
         ("<= vec4u(query);", "< vec4u(query);", BACKWARD + RESULT),
-        ("(ds[0] - delta_of(query, group.y))", "ds[0]", BACKWARD + RESULT),
+        ("(ds[0] - delta_of(query, group.x))", "ds[0]", BACKWARD + RESULT),
         (
             "q0 = k0 / COLUMNS * COLUMNS;",
             "q0 = k0 / COLUMNS * COLUMNS + COLUMNS;",
