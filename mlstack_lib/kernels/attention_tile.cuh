@@ -1,25 +1,17 @@
-/* What the attention kernels share. A block of THREADS has tiles of ROWS rows of its own and COLUMNS others.
-   Each warp owns BAND rows, a band in which no other has a part; WIDE lanes own a row, and what they tell each
-   other of it needs no barrier of the block. Thread (own_row(i), tx) owns of a tile of scores the columns
-   tx + j WIDE; of a tile of results, from each 4 (tx + c WIDE) on, 4 columns. A warp passes over what is masked for
-   its whole band. D is the size of a head.
+/* What the attention kernels share. A block is WIDE threads wide and HIGH high: thread (ty, tx) owns the
+   rows ty + i HIGH of a tile of scores and the columns tx + j WIDE; of a tile of results the same rows and,
+   from each 4 (tx + c WIDE) on, 4 columns. A row belongs to WIDE lanes of one warp, so what they tell each
+   other of it needs no barrier of the block. D is the size of a head.
    Rows in shared memory are D4 vectors of 16 bytes and 16 bytes more, which moves each row 4 banks on.
    VECTOR: memory too is read 16 bytes at a time; the launcher sets it where rows begin at multiples of 16. */
 
 #define LOG2E 1.44269504088896341f
 #define LN2 0.693147180559945309f
 #define MASKED -3.0e38f
-#define BAND (ROWS / (THREADS / 32))
-#define EACH (ROWS * WIDE / THREADS)  // rows of a thread
+#define HIGH (THREADS / WIDE)
 #define D4 ((D + 3) / 4)
 #define LD (4 * D4 + 4)
 #define SQUARES ((D4 + WIDE - 1) / WIDE)  // of a row of results, for each thread
-
-/* Within the block's tile: the first row of this warp, and row i of this thread. */
-__device__ __forceinline__ unsigned first_row() { return threadIdx.x / 32 * BAND; }
-__device__ __forceinline__ unsigned own_row(unsigned i) {
-    return first_row() + threadIdx.x % 32 / WIDE + i * (32 / WIDE);
-}
 
 /* Copy rows first .. first + COUNT of one head, `stride` numbers apart, into shared memory; zeros beyond t. */
 template <int COUNT>
@@ -45,12 +37,12 @@ __device__ __forceinline__ float dot4(float4 a, float4 b, float sum) {
     return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum))));
 }
 
-/* s[i][j] = the product of own row i of a and row tx + j WIDE of b. */
-template <int C>
-__device__ __forceinline__ void multiply_rows(const float* a, const float* b, float (&s)[EACH][C]) {
-    unsigned tx = threadIdx.x % WIDE;
+/* s[i][j] = the product of row ty + i HIGH of a and row tx + j WIDE of b. */
+template <int R, int C>
+__device__ __forceinline__ void multiply_rows(const float* a, const float* b, float (&s)[R][C]) {
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
 #pragma unroll
-    for (int i = 0; i < EACH; i++)
+    for (int i = 0; i < R; i++)
 #pragma unroll
         for (int j = 0; j < C; j++) s[i][j] = 0.0f;
 #pragma unroll 4
@@ -59,8 +51,8 @@ __device__ __forceinline__ void multiply_rows(const float* a, const float* b, fl
 #pragma unroll
         for (int j = 0; j < C; j++) rb[j] = *(const float4*)&b[(tx + j * WIDE) * LD + d];
 #pragma unroll
-        for (int i = 0; i < EACH; i++) {
-            float4 ra = *(const float4*)&a[own_row(i) * LD + d];
+        for (int i = 0; i < R; i++) {
+            float4 ra = *(const float4*)&a[(ty + i * HIGH) * LD + d];
 #pragma unroll
             for (int j = 0; j < C; j++) s[i][j] = dot4(ra, rb[j], s[i][j]);
         }
@@ -68,20 +60,20 @@ __device__ __forceinline__ void multiply_rows(const float* a, const float* b, fl
 }
 
 /* Take out the scores of keys that come after their query; key 0, which every query sees, comes first. */
-template <int C>
-__device__ __forceinline__ void mask(float (&s)[EACH][C], unsigned q0, unsigned k0) {
-    unsigned tx = threadIdx.x % WIDE;
+template <int R, int C>
+__device__ __forceinline__ void mask(float (&s)[R][C], unsigned q0, unsigned k0) {
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
 #pragma unroll
-    for (int i = 0; i < EACH; i++)
+    for (int i = 0; i < R; i++)
 #pragma unroll
         for (int j = 0; j < C; j++)
-            if (k0 + tx + j * WIDE > q0 + own_row(i)) s[i][j] = MASKED;
+            if (k0 + tx + j * WIDE > q0 + ty + i * HIGH) s[i][j] = MASKED;
 }
 
-/* acc[i] += sum_r w[own row i][r] * rows[r], in this thread's columns; w has COUNT columns, and 4 more. */
-template <int COUNT>
-__device__ __forceinline__ void add_weighted_rows(const float* w, const float* rows, float4 (&acc)[EACH][SQUARES]) {
-    unsigned tx = threadIdx.x % WIDE;
+/* acc[i] += sum_r w[row ty + i HIGH][r] * rows[r], in this thread's columns; w has COUNT columns, and 4 more. */
+template <int R, int COUNT>
+__device__ __forceinline__ void add_weighted_rows(const float* w, const float* rows, float4 (&acc)[R][SQUARES]) {
+    unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
 #pragma unroll 2
     for (int r = 0; r < COUNT; r += 4) {
 #pragma unroll
@@ -92,8 +84,8 @@ __device__ __forceinline__ void add_weighted_rows(const float* w, const float* r
 #pragma unroll
             for (int q = 0; q < 4; q++) v[q] = *(const float4*)&rows[(r + q) * LD + column];
 #pragma unroll
-            for (int i = 0; i < EACH; i++) {
-                float4 weight = *(const float4*)&w[own_row(i) * (COUNT + 4) + r];
+            for (int i = 0; i < R; i++) {
+                float4 weight = *(const float4*)&w[(ty + i * HIGH) * (COUNT + 4) + r];
                 const float x[4] = {weight.x, weight.y, weight.z, weight.w};
 #pragma unroll
                 for (int q = 0; q < 4; q++) {
