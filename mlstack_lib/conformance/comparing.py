@@ -117,12 +117,22 @@ def tolerances(function, case, arguments, gradients=None, accumulate=False, dtyp
     finite = all(np.isfinite(x).all() for x in want if x is not None)
     demand(finite or not case.finite, "the reference itself is not finite")
     errors = [max(errors[i] for _, errors in results) for i in range(len(want))]
-    terms = 0.0 if case.terms is None else largest(arguments[case.terms])
-    sizes = [0.0 if x is None else max(largest(x[np.isfinite(x)]), terms) for x in want]
+    terms = _terms(case, arguments, len(want))
+    sizes = [
+        0.0 if x is None else max(largest(x[np.isfinite(x)]), term)
+        for x, term in zip(want, terms, strict=True)
+    ]
     # Rounding in float64 is 2**-29 as coarse. A version that lets one number through f32 is off by
     # about 2**24 times what is allowed here, so the luck of the dice may have five bits.
     share = 1 if dtype == np.float32 else 2.0**-24
     return want, [share * (2 * e + 2 * ULP * s) for e, s in zip(errors, sizes, strict=True)]
+
+
+def _terms(case, arguments, results: int) -> tuple[float, ...]:
+    """The size of what cancels, for each result."""
+    if callable(case.terms):
+        return case.terms(arguments)
+    return (0.0 if case.terms is None else largest(arguments[case.terms]),) * results
 
 
 def largest_error(got, want) -> float:

@@ -8,7 +8,7 @@
    Twin attention_forward.wgsl, reference attention_forward. Dao 2023, arXiv:2307.08691, algorithm 1. */
 #include "attention_tile.cuh"
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2)
+extern "C" __global__ void __launch_bounds__(THREADS, D <= 64 ? 4 : 2)
     attention_forward(const float* __restrict__ qkv, float* __restrict__ out, float* __restrict__ lse,
                       unsigned t, unsigned h, float scale) {
     extern __shared__ float shared[];

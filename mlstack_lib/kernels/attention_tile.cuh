@@ -74,7 +74,7 @@ __device__ __forceinline__ void mask(float (&s)[R][C], unsigned q0, unsigned k0)
 template <int R, int COUNT>
 __device__ __forceinline__ void add_weighted_rows(const float* w, const float* rows, float4 (&acc)[R][SQUARES]) {
     unsigned tx = threadIdx.x % WIDE, ty = threadIdx.x / WIDE;
-#pragma unroll 2
+#pragma unroll 4
     for (int r = 0; r < COUNT; r += 4) {
 #pragma unroll
         for (int c = 0; c < SQUARES; c++) {

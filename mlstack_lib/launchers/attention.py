@@ -6,8 +6,8 @@ from .elementwise import BLOCK, ceil_div, each, empty_like
 
 DELTA_ROWS = 32  # of a block of attention_delta
 THREADS, WIDE = 128, 8  # of a block, and in a row of it
-# A block's own rows, and the others it goes through at a time: the first tile that fits. Of an H100's
-# shared memory 64 by 32 leave room for three blocks a multiprocessor, 64 by 64 for two.
+# A block's own rows, and the others it goes through at a time: the first tile that fits. Of an
+# H100's shared memory 64 by 32 leave room for three blocks a multiprocessor, 64 by 64 for two.
 TILES = ((64, 32), (32, 32), (16, 16))
 SLICED = {"ROWS": 64, "COLUMNS": 32}  # where there is too little shared memory for whole heads
 LARGEST_HEAD = 128
