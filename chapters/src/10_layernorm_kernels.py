@@ -8,7 +8,7 @@
 # backward pass in two stages. With four of them you then train.
 #
 # **What you can do afterwards.** You can
-# - count the bytes that must move, and from them a shortest time;
+# - count bytes, and from them a shortest time;
 # - keep a row in registers, so that a second pass is free;
 # - move four numbers by one instruction;
 # - save passes over memory by fusing;
@@ -465,7 +465,7 @@ for name, (floor, nbytes) in most.items():
 show_ladder(10, "forward")
 
 # %% [markdown] id="ladder-forward-why"
-# v1 takes two thirds of its time without a cache, v2 lies in the middle; what holds them up was not measured. v3 reaches 95 %
+# v1 takes two thirds of what it would without a cache, v2 lies in the middle; what holds them up was not measured. v3 reaches 95 %
 # of a copy's rate. v4's 1 % is less than v3's samples differ: fewer instructions **did not help**, nor other blocks. PyTorch
 # takes 1.8 times as long. The goal, 2,500 GB/s, is reached.
 #
@@ -546,9 +546,9 @@ print("equal to the packaged within 1e-4:", agree(wrong.losses, theirs.losses, w
 # - count bytes, and from them a shortest time;
 # - keep a row in registers, where two passes are exact enough;
 # - move four numbers by one instruction, f32 or bf16;
-# - fuse: the sum before a LayerNorm, 16 bytes a number for 20;
+# - save passes by fusing: a sum and its LayerNorm, 16 bytes a number for 20;
 # - sum columns without atomics, always in one order;
-# - train on your own kernels, and see that it did.
+# - train a model on your own kernels, and see that they served.
 #
 # **Two questions.**
 #
