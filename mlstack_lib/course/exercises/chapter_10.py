@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ... import reference, sim
+from ... import sim
 from ..judging import exercise
 from ..kernel_cases import InOut, KernelCase, Output
 from ..pieces import check_by_pieces
@@ -11,6 +11,7 @@ from .launches_10 import (
     EPS,
     ROWS,
     WARPS,
+    backward_by_rule,
     by_rule,
     ceil_div,
     inputs,
@@ -235,12 +236,7 @@ def _check_backward(mine) -> str:
             mine, grid, block, dresidual, dy, x, weight, mean, rstd, Output((n, c)),
             Output((3, 2, c)), *sizes(n, c), **constants,
         )  # fmt: skip
-        ways = [
-            list(reference.layernorm_backward(*(a.astype(t) for a in (dy, x, weight, mean, rstd))))
-            for t in (np.float64, np.float32)
-        ]
-        for way in ways:
-            way[0] = way[0] + residual * dresidual
+        ways = backward_by_rule(dy, x, weight, mean, rstd, extra=residual * dresidual)
         got = dx, *parts.sum(axis=0, dtype=np.float32)
         more = "a warp goes over many rows here: add to dweight[i] and dbias[i]"
         own = {"dbias": "d, once for each row", "dweight": "d times xhat, which is (x - mu) * r"}

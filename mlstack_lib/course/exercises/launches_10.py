@@ -66,6 +66,15 @@ def by_rule(x, weight, bias, eps, sums=np.float64):
     return (x - mean[:, None]) * rstd[:, None] * weight + bias, mean, rstd
 
 
+def backward_by_rule(*arrays, extra) -> list[tuple]:
+    """dx + extra, dweight and dbias by the reference for dy, x, weight, mean, rstd: f64, f32."""
+    ways = (
+        reference.layernorm_backward(*(a.astype(dtype) for a in arrays))
+        for dtype in (np.float64, np.float32)
+    )
+    return [(dx + extra, *sums) for dx, *sums in ways]
+
+
 def forward(kernel: KernelFile, *arrays, dtype=np.float32) -> list[np.ndarray]:
     """The outputs of a forward rung for x (delta, ) weight and bias: y, mean, rstd, ..."""
     (n, c), fused = arrays[0].shape, len(arrays) == 4
