@@ -36,8 +36,8 @@ def assemble(name: str, suffix: str, constants: dict[str, int | float]) -> str:
     """Return the kernel's text with its constants, the common part and what it includes.
 
     A line `#include "x.cuh"` (in WGSL the comment `// include x.wgsl`) names a packaged file.
-    Compilers count the lines of the kernel's own file from 1, so that their messages fit it: in
-    CUDA by a #line, in WGSL, where the order of declarations is free, the rest comes behind.
+    Compilers count the lines of each file from 1, so that their messages fit it: in CUDA by #line,
+    in WGSL, where the order of declarations is free, the rest comes behind.
     """
     file = find(name, suffix)
     return assemble_text(file.read_text(encoding="utf-8"), file.name, constants)
@@ -45,13 +45,13 @@ def assemble(name: str, suffix: str, constants: dict[str, int | float]) -> str:
 
 def assemble_text(text: str, file_name: str, constants: dict[str, int | float]) -> str:
     """`assemble` for a kernel whose text is at hand; file_name is what messages call it."""
-    included = [_packaged(line[1] or line[2]) for line in INCLUDE.finditer(text)]
+    names = [line[1] or line[2] for line in INCLUDE.finditer(text)]
     if file_name.endswith(".wgsl"):
         parts = [text, *(_wgsl_constant(*item) for item in constants.items())]
-        return "\n".join([*parts, _packaged("common.wgsl"), *included])
+        return "\n".join([*parts, *map(_packaged, ["common.wgsl", *names])])
     parts = [f"#define {key} {value}" for key, value in constants.items()]
-    parts += [_packaged(COMMON), *included, f'#line 1 "{file_name}"']
-    return "\n".join([*parts, INCLUDE.sub("", text)])
+    parts += [f'#line 1 "{name}"\n{_packaged(name)}' for name in [COMMON, *names]]
+    return "\n".join([*parts, f'#line 1 "{file_name}"', INCLUDE.sub("", text)])
 
 
 def redefines_common(text: str) -> bool:

@@ -44,6 +44,10 @@ MESSAGES = (
      "`const float4* x4 = reinterpret_cast<const float4*>(x);`"),
     (r"^[^\n]*no matching function[^\n]*'cp_async_wait", "N is a constant and stands in `< >`: "
      "`cp_async_wait<N>()`"),
+    (r"^[^\n]*deleted (function 'constexpr|constructor of) ?'?\w+[24]\b", "CUDA's vectors have no "
+     "constructor: write `make_float4(a, b, c, d)`, `make_uint2(a, b)`, or the numbers in braces"),
+    (r"^[^\n]*'uint2'[^\n]*'float4'|^[^\n]*'float4'[^\n]*'uint2'", "a uint2 is two numbers of "
+     "32 bits, and a float4 is none: `make_uint2(low, high)`"),
     (r"^[^\n]*((conver|assigning|operator|operands|viable)[^\n]*\n?.*float4|'float4' does not|"
      r"no viable overloaded '='|no matching function[^\n]*float4)", "a float4 is "
      "four floats, v.x, v.y, v.z and v.w: add them one by one, and read a whole one through a "

@@ -66,8 +66,8 @@ HINTS = {
     ),
     "global race": (
         "the index: does it give every block elements of its own, as `blockIdx.x * blockDim.x + "
-        "threadIdx.x` does? Blocks run at the same time and in any order, so the result is a "
-        "matter of luck"
+        "threadIdx.x` does, and does a guard keep it from running past its row into the next? "
+        "Blocks run at the same time and in any order, so the result is a matter of luck"
     ),
     "adding": "Where several threads are to add to one element, use `atomicAdd`",
     "global race of two lines": (

@@ -155,6 +155,9 @@ BROKEN = [
     ("int n = y[0]; float s[n]; y[1] = s[0];", "variable", "must be known"),
     ("y[0] = 1", "expected", None),
     ("y[0] = threadIdx.w;", "'w'", None),
+    ("float4 v = float4(1, 2, 3, 4);", "deleted", "make_float4(a, b, c, d)"),
+    ("uint2 v(1, 2);", "deleted", "make_uint2(a, b)"),
+    ("uint2 v = make_float4(1, 2, 3, 4);", "uint2", "make_uint2(low, high)"),
     ('asm volatile("mov.u32 %0, 1;" : "=r"(y[0]));', "", None),
 ]
 

@@ -48,6 +48,9 @@ ACCEPTED = [
     "y[t] = __fdividef(1.0f, x[t]) + __frcp_rn(x[t]) + __fsqrt_rn(x[t]) + __saturatef(x[t]);",
     "unsigned u = 1; atomicInc(&u, 2u); y[t] = __dp4a(1, 2, 3);",
     "if (t > 99) __trap();",
+    "float4 v = {x[t], 1, 2, 3}; v = {1, 2, 3, 4}; y[t] = v.w + float4{1, 2, 3, 4}.x;",
+    "float4 v = {1, 2}, w{}, a[2] = {{1, 2, 3, 4}, {5}}; y[t] = v.w + w.x + a[1].x + float4(v).y;",
+    "constexpr uint2 v = {1, 2}; y[t] = v.x + make_uint2(t, 2).y;",
 ]
 REFUSED = [
     "y[t] = INFINITY;", "y[t] = NAN;", "y[t] = FLT_MAX;", "y[t] = M_PI;", "uint32_t i = t; y[i] = 1;",
@@ -56,7 +59,8 @@ REFUSED = [
     "float a[warpSize]; a[0] = 1; y[t] = a[0];", "y[t] = threadIdx.w;", "y[t] = 1", "x[t] = 1;",
     "float4 v = x[t]; y[t] = v.x;", "y[t] = std::max(x[t], 0.0f);", "__shared__ float s = 1; y[t] = s;",
     "y[t] = x;", "int t = 3; y[t] = 1;", "auto v = __shfl_xor(x[t], 1); y[t] = v;", "y[t] = fmax(x[t]);",
-    "uchar c = 1; y[t] = c;",
+    "uchar c = 1; y[t] = c;", "float4 v = float4(x[t], 1, 2, 3); y[t] = v.x;", "float4 v(1, 2, 3, 4); y[t] = v.x;",
+    "uint2 v = uint2(1u, 2u); y[t] = v.x;", "float4 v = {1, 2, 3, 4, 5}; y[t] = v.x;", "float2 v = float2(x[t]); y[t] = v.x;",
 ]  # fmt: skip
 WITH_HEADERS = [
     ("cuda_fp16.h", "__half h = __float2half(x[t]); half2 p = __floats2half2_rn(1, 2); y[t] = __half2float(h + h) "

@@ -90,7 +90,8 @@ def test_a_missing_kernel_is_named_with_all_folders_searched(packaged, mine, suf
 def test_cuda_text_is_the_constants_then_the_common_part_then_the_kernel(packaged):
     text = kernels.assemble("double", ".cu", {"TILE": 32, "EPS": 1e-5})
     assert text == (
-        '#define TILE 32\n#define EPS 1e-05\ncommon .cu\n#line 1 "double.cu"\npackaged double .cu é'
+        '#define TILE 32\n#define EPS 1e-05\n#line 1 "common.cuh"\ncommon .cu\n'
+        '#line 1 "double.cu"\npackaged double .cu é'
     )
 
 
@@ -106,7 +107,7 @@ def test_the_text_is_of_the_learners_kernel_and_the_packaged_common_part(package
         (mine / name).write_text(f"my {name}", encoding="utf-8")
     with kernels.folder_first(mine):
         assert kernels.assemble("double", ".cu", {}) == (
-            'common .cu\n#line 1 "double.cu"\nmy double.cu'
+            '#line 1 "common.cuh"\ncommon .cu\n#line 1 "double.cu"\nmy double.cu'
         )
 
 
@@ -115,7 +116,10 @@ def test_an_include_is_replaced_by_the_packaged_text_before_the_lines_are_counte
     (mine / "double.cu").write_text('first\n#include "tile.cuh"\nthird', encoding="utf-8")
     with kernels.folder_first(mine):
         text = kernels.assemble("double", ".cu", {})
-    assert text == 'common .cu\nthe tile\n#line 1 "double.cu"\nfirst\n\nthird'
+    assert text == (
+        '#line 1 "common.cuh"\ncommon .cu\n#line 1 "tile.cuh"\nthe tile\n'
+        '#line 1 "double.cu"\nfirst\n\nthird'
+    )
 
 
 def test_what_a_wgsl_file_includes_comes_behind_it(packaged, mine):

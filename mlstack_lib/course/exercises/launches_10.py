@@ -3,8 +3,9 @@
 import ml_dtypes
 import numpy as np
 
-from ... import cuda, sim
+from ... import cuda, reference, sim
 from ...sim.profile import Profile
+from ..cases import Case
 from ..kernel_files import KernelFile, solution
 from .launches_09 import ceil_div, changed
 
@@ -16,14 +17,18 @@ EPS = 1e-5
 # ---- how each rung is launched ----
 
 
-def launch_of(name: str, n: int, c: int) -> tuple[tuple, tuple, dict]:
-    """(grid, block, constants) of a rung for x (n, c). A backward pass gets 3 blocks."""
+def launch_of(name, n, c, block=64, rows=ROWS, spare=0) -> tuple[tuple, tuple, dict]:
+    """(grid, block, constants) of a rung for x (n, c). A backward pass gets 3 blocks.
+
+    block: threads of layernorm_block. rows: of column_sum. spare: so much larger than needed are
+    PER_LANE and QUADS.
+    """
     by_warp = (ceil_div(n, WARPS),), (32 * WARPS,)
-    lanes = {"WARPS": WARPS, "PER_LANE": ceil_div(c, 32)}
-    quads = {"WARPS": WARPS, "QUADS": ceil_div(c, 128)}
+    lanes = {"WARPS": WARPS, "PER_LANE": ceil_div(c, 32) + spare}
+    quads = {"WARPS": WARPS, "QUADS": ceil_div(c, 128) + spare}
     return {
         "layernorm_thread": ((ceil_div(n, 64),), (64,), {}),
-        "layernorm_block": ((n,), (64,), {"BLOCK": 64}),
+        "layernorm_block": ((n,), (block,), {"BLOCK": block}),
         "layernorm_warp": (*by_warp, lanes),
         "layernorm_vector": (*by_warp, quads),
         "layernorm_bf16": (*by_warp, quads),
@@ -31,7 +36,7 @@ def launch_of(name: str, n: int, c: int) -> tuple[tuple, tuple, dict]:
         "layernorm_backward_atomic": (*by_warp, lanes),
         "layernorm_backward": ((3,), by_warp[1], {"RESIDUAL": 0} | lanes),
         "layernorm_backward_vector": ((3,), by_warp[1], quads),
-        "column_sum": ((ceil_div(c, 32), 1), (32, ROWS), {"ROWS": ROWS, "ACCUMULATE": 0}),
+        "column_sum": ((ceil_div(c, 32), 1), (32, rows), {"ROWS": rows, "ACCUMULATE": 0}),
     }[name]
 
 
@@ -48,6 +53,26 @@ def inputs(n: int, c: int, mean: float = 1.0, seed: int = 0) -> tuple[np.ndarray
     x = np.float32(mean) + rng.standard_normal((n, c)).astype(np.float32)
     weight = rng.uniform(0.5, 2, c).astype(np.float32)
     return x, weight, rng.standard_normal(c).astype(np.float32)
+
+
+def by_rule(x, weight, bias, eps, sums=np.float64):
+    """y, mean, rstd by the reference; `sums` f32: added one after the other, in f32."""
+    if sums is np.float64:
+        return reference.layernorm_forward(*(a.astype(sums) for a in (x, weight, bias)), eps)
+    x, c = x.astype(sums), sums(x.shape[1])
+    mean = np.cumsum(x, axis=1, dtype=sums)[:, -1] / c
+    squares = np.cumsum((x - mean[:, None]) ** 2, axis=1, dtype=sums)[:, -1]
+    rstd = 1 / np.sqrt(squares / c + sums(eps))
+    return (x - mean[:, None]) * rstd[:, None] * weight + bias, mean, rstd
+
+
+def backward_by_rule(*arrays, extra) -> list[tuple]:
+    """dx + extra, dweight and dbias by the reference for dy, x, weight, mean, rstd: f64, f32."""
+    ways = (
+        reference.layernorm_backward(*(a.astype(dtype) for a in arrays))
+        for dtype in (np.float64, np.float32)
+    )
+    return [(dx + extra, *sums) for dx, *sums in ways]
 
 
 def forward(kernel: KernelFile, *arrays, dtype=np.float32) -> list[np.ndarray]:
@@ -126,6 +151,21 @@ def profile_of_sum(kernel: KernelFile, n: int, c: int) -> Profile:
     compiled = kernel.compiled(sim, **constants)
     compiled(grid, block, (*arrays, *sizes(n, c), np.uint32(n)))
     return compiled.profile()
+
+
+def require_coalesced(case: Case, found: Profile) -> None:
+    """No access to global memory moves more sectors than its bytes need."""
+    for row in found.rows:
+        case.require(
+            row.space != "global" or row.moved <= row.ideal + row.requests,
+            f"right, but line {row.place.line} ({row.op}) moves {row.worst} sectors for a request "
+            f"of a warp, where {ceil_div(row.ideal, row.requests)} are enough",
+        )
+
+
+def require_at_most(case: Case, got: int, most: int, what: str) -> None:
+    """No more than `most` of `what`, though the result is right."""
+    case.require(got <= most, f"right, but it makes {got:,} {what}, {most:,} would do")
 
 
 # ---- other ways to a variance ----

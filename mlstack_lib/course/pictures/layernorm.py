@@ -55,7 +55,7 @@ def draw_stages(rows: int = 12, columns: int = 8, blocks: int = 3) -> Figure:
     for column in range(columns):
         _box(all_axes[2], column, 0, PLAIN, "")
     titles = [
-        f"{rows} rows of dy,\nin each its block",
+        f"{rows} rows of dy,\nand the block of each",
         f"parts: a row\nfor each of {blocks} blocks",
         "column_sum:\ndbias",
     ]

@@ -26,7 +26,7 @@ __SIM_INLINE __nv_bfloat162 __floats2bfloat162_rn(float a, float b) {
 }
 __SIM_INLINE __nv_bfloat162 __float22bfloat162_rn(float2 v) { return __floats2bfloat162_rn(v.x, v.y); }
 __SIM_INLINE __nv_bfloat162 __float2bfloat162_rn(float f) { return __floats2bfloat162_rn(f, f); }
-__SIM_INLINE float2 __bfloat1622float2(__nv_bfloat162 b) { return float2((float)b.x, (float)b.y); }
+__SIM_INLINE float2 __bfloat1622float2(__nv_bfloat162 b) { return make_float2((float)b.x, (float)b.y); }
 __SIM_INLINE __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 a, __nv_bfloat16 b) {
   return __nv_bfloat162(a, b);
 }

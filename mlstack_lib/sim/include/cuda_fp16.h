@@ -22,7 +22,7 @@ __SIM_INLINE __half __short_as_half(short u) { return __ushort_as_half((unsigned
 __SIM_INLINE __half2 __floats2half2_rn(float a, float b) { return __half2(__half(a), __half(b)); }
 __SIM_INLINE __half2 __float22half2_rn(float2 v) { return __floats2half2_rn(v.x, v.y); }
 __SIM_INLINE __half2 __float2half2_rn(float f) { return __floats2half2_rn(f, f); }
-__SIM_INLINE float2 __half22float2(__half2 h) { return float2((float)h.x, (float)h.y); }
+__SIM_INLINE float2 __half22float2(__half2 h) { return make_float2((float)h.x, (float)h.y); }
 __SIM_INLINE __half2 __halves2half2(__half a, __half b) { return __half2(a, b); }
 __SIM_INLINE __half2 __half2half2(__half a) { return __half2(a, a); }
 __SIM_INLINE __half2 make_half2(__half a, __half b) { return __half2(a, b); }

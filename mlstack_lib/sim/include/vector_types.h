@@ -6,6 +6,26 @@
 #pragma once
 #pragma GCC system_header
 
+// What compilers make of numbers in braces. As on a GPU a vector has no constructor, so float4{a, b, c, d} is
+// one and float4(a, b, c, d) is none: there make_float4 serves.
+namespace std {
+template <class T> class initializer_list {
+  const T* first;
+  __SIZE_TYPE__ count;
+#if !defined(__clang__)
+  constexpr initializer_list(const T* first, __SIZE_TYPE__ count) : first(first), count(count) {}
+#endif
+ public:
+  constexpr const T* begin() const { return first; }
+  constexpr __SIZE_TYPE__ size() const { return count; }
+};
+}  // namespace std
+__attribute__((error("more numbers in braces than the vector has"))) void __sim_surplus();
+template <int I, int N, class T> __SIM_INLINE constexpr T __sim_in_braces(std::initializer_list<T> numbers) {
+  if (numbers.size() > N) __sim_surplus();
+  return numbers.size() > I ? numbers.begin()[I] : T();
+}
+
 template <int SIZE> struct __sim_chunk;
 template <> struct __sim_chunk<2> { typedef unsigned short type; };
 template <> struct __sim_chunk<4> { typedef unsigned type; };
@@ -40,10 +60,12 @@ __SIM_INLINE __sim_u32x4 __sim_whole(__sim_u32x4 v) { __asm__("" : __SIM_WIDE_RE
   struct alignas(2 * sizeof(T)) NAME {                                              \
     typedef void __sim_solid;                                                       \
     union { struct { T x, y; }; __sim_chunk<2 * sizeof(T)>::type __sim_raw; };      \
-    __SIM_INLINE constexpr NAME(T a, T b) : x(a), y(b) {}                           \
+    constexpr NAME(T a, T b) = delete;                                              \
+    __SIM_INLINE constexpr NAME(std::initializer_list<T> v)                         \
+      : x(__sim_in_braces<0, 2>(v)), y(__sim_in_braces<1, 2>(v)) {}                 \
     __SIM_VECTOR_COPY(NAME)                                                         \
   };                                                                                \
-  __SIM_INLINE NAME make_##NAME(T x, T y) { return NAME(x, y); }
+  __SIM_INLINE NAME make_##NAME(T x, T y) { return NAME{x, y}; }
 #define __SIM_VECTOR3(NAME, T)                                                      \
   struct NAME { T x, y, z; };                                                       \
   __SIM_INLINE NAME make_##NAME(T x, T y, T z) { return NAME{x, y, z}; }
@@ -51,16 +73,22 @@ __SIM_INLINE __sim_u32x4 __sim_whole(__sim_u32x4 v) { __asm__("" : __SIM_WIDE_RE
   struct alignas(4 * sizeof(T)) NAME {                                              \
     typedef void __sim_solid;                                                       \
     union { struct { T x, y, z, w; }; __sim_chunk<4 * sizeof(T)>::type __sim_raw; }; \
-    __SIM_INLINE constexpr NAME(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}     \
+    constexpr NAME(T a, T b, T c, T d) = delete;                                    \
+    __SIM_INLINE constexpr NAME(std::initializer_list<T> v)                         \
+      : x(__sim_in_braces<0, 4>(v)), y(__sim_in_braces<1, 4>(v)),                   \
+        z(__sim_in_braces<2, 4>(v)), w(__sim_in_braces<3, 4>(v)) {}                 \
     __SIM_VECTOR_COPY(NAME)                                                         \
   };                                                                                \
-  __SIM_INLINE NAME make_##NAME(T x, T y, T z, T w) { return NAME(x, y, z, w); }
+  __SIM_INLINE NAME make_##NAME(T x, T y, T z, T w) { return NAME{x, y, z, w}; }
 // Four 8-byte numbers: two accesses of 16 bytes, which is what a GPU makes of them as well.
 #define __SIM_VECTOR4_WIDE(NAME, T)                                                 \
   struct alignas(16) NAME {                                                         \
     typedef void __sim_solid;                                                       \
     union { struct { T x, y, z, w; }; __sim_pair_chunk __sim_raw; };                \
-    __SIM_INLINE constexpr NAME(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}     \
+    constexpr NAME(T a, T b, T c, T d) = delete;                                    \
+    __SIM_INLINE constexpr NAME(std::initializer_list<T> v)                         \
+      : x(__sim_in_braces<0, 4>(v)), y(__sim_in_braces<1, 4>(v)),                   \
+        z(__sim_in_braces<2, 4>(v)), w(__sim_in_braces<3, 4>(v)) {}                 \
     NAME() = default;                                                               \
     __SIM_INLINE NAME(const NAME& o) {                                              \
       __sim_raw.low = o.__sim_raw.low;                                              \
@@ -72,7 +100,7 @@ __SIM_INLINE __sim_u32x4 __sim_whole(__sim_u32x4 v) { __asm__("" : __SIM_WIDE_RE
       return *this;                                                                 \
     }                                                                               \
   };                                                                                \
-  __SIM_INLINE NAME make_##NAME(T x, T y, T z, T w) { return NAME(x, y, z, w); }
+  __SIM_INLINE NAME make_##NAME(T x, T y, T z, T w) { return NAME{x, y, z, w}; }
 struct __sim_pair_chunk { __sim_u32x4 low, high; };
 #define __SIM_VECTORS(NAME, T, FOUR)                                                \
   __SIM_VECTOR1(NAME##1, T) __SIM_VECTOR2(NAME##2, T) __SIM_VECTOR3(NAME##3, T) FOUR(NAME##4, T)
