@@ -31,12 +31,6 @@ GPT2 = [
 # depend on the compiler: the most that any of 13.0.48, 13.1.115, 13.2.86, 13.3.33, 13.4.92 and
 # 13.5.37 gave.
 SPILLS = {
-    ("attention_backward_kv", ("D", 64)): 100,
-    ("attention_backward_kv", ("D", 128)): 36,
-    ("attention_backward_q", ("D", 31)): 84,
-    ("attention_backward_q", ("D", 32)): 76,
-    ("attention_backward_q", ("D", 64)): 40,
-    ("attention_forward", ("D", 128)): 108,
     ("cross_entropy_with_gradient", ("PER_THREAD", 50)): 16,
     ("matmul", ("TRANS_A", 1)): 20,
 }

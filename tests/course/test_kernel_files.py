@@ -151,6 +151,36 @@ def test_nan_on_the_gpu_is_right_where_the_simulator_has_it_too(gpus, fine, monk
             launch()
 
 
+@pytest.mark.parametrize(("there", "here", "says"), [
+    ("6.0f", "6.0f", "y[0] is 6, want 5"),
+    ("7.0f", "6.0f", "y[0] is 6, want 5"),
+    ("6.0f", "5.0f", "output 0 on the GPU (want: in the simulator)[0] is 6, want 5"),
+])  # fmt: skip
+def test_what_is_wrong_in_the_simulator_is_said_before_what_a_gpu_gives(
+    there, here, says, monkeypatch
+):
+    text = """extern "C" __global__ void k(float* y) { y[0] = VALUE; }"""
+
+    class OnBoth:
+        """The simulator stands in for the GPU, where the kernel may give another number."""
+
+        name = "k"
+
+        def compiled(self, library, **constants):
+            value = here if library is sim else there
+            return KernelFile("k", text, "kernels/k.cu").compiled(sim, VALUE=value)
+
+    def check(kernel):
+        case = KernelCase("n = 1")
+        case.equal(case.launch(kernel, (1,), (1,), Output((1,)))[0], np.float32([5]), "y")
+
+    monkeypatch.setattr(cuda, "on_gpu", True)
+    monkeypatch.setattr(judging, "_check_of", lambda name: check)
+    verdict = judge("8.1 five", OnBoth())
+    assert (verdict.status, cuda.on_gpu) == ("no", True)
+    assert says in verdict.message
+
+
 def test_an_output_in_bf16_begins_as_nan():
     assert np.isnan(Output((2,), ml_dtypes.bfloat16).array().astype(np.float32)).all()
 

@@ -159,8 +159,8 @@ def test_atomics_of_64_threads(update, dtype, begin, want, compiler):
 
 # What launchers define, for the files that use it.
 CONSTANTS = {
-    "ACCUMULATE": 0, "BLOCK": 128, "BM": 64, "BN": 64, "BK": 16, "BQ": 32, "D": 64, "PER_LANE": 4,
-    "PER_THREAD": 4, "POSITIONS": 1, "RESIDUAL": 1, "ROWS": 4, "SPLITS": 2, "STAGES": 2, "THREADS": 128,
+    "ACCUMULATE": 0, "BLOCK": 128, "BM": 64, "BN": 64, "BK": 16, "COLUMNS": 32, "D": 64, "PER_LANE": 4,
+    "PER_THREAD": 4, "POSITIONS": 1, "RESIDUAL": 1, "ROWS": 32, "SPLITS": 2, "STAGES": 2, "THREADS": 128,
     "TM": 4, "TN": 4, "TRANS_A": 0, "TRANS_B": 1, "VECTOR": 1, "WARPS": 4, "WIDE": 8,
 }  # fmt: skip
 # What the included files use of them.
