@@ -1,10 +1,13 @@
 """What a run leaves to look at: the picture of its losses, samples of text, what served each op."""
 
+import re
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .backend import used
 from .files import write_atomically, write_text
@@ -13,6 +16,7 @@ from .gpt import GPT
 from .run import Run
 
 SAMPLES, SAMPLE_TOKENS = 3, 300
+TITLE_WIDTH = 88  # characters that fit over the picture
 SEPARATOR = "\n\n--------\n\n"  # between two samples
 
 
@@ -31,12 +35,17 @@ def loss_figure(entries: list[dict], title: str) -> Figure:
         color="#08519c",
         label="whole validation split",
     )
-    loss.set(ylabel="nats / token", title=title)
+    loss.set(ylabel="nats / token")
+    whole = re.sub(r"(--\w+) ", "\\1\N{NO-BREAK SPACE}", title)  # an option stays with its value
+    loss.set_title(fill(whole, TITLE_WIDTH), fontsize=11)
     loss.legend()
     rate.plot(steps, [e["lr"] for e in train], color="#444444")
     rate.set(ylabel="learning rate")
     norm.plot(steps, [e["grad_norm"] for e in train], color="#a63603", lw=0.8)
     norm.set(ylabel="gradient norm", xlabel="update", yscale="log")
+    norm.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    norm.yaxis.set_major_formatter("{x:g}")
+    norm.yaxis.set_minor_formatter(NullFormatter())
     for axes in (loss, rate, norm):
         axes.grid(alpha=0.3)
     FigureCanvasAgg(figure)
