@@ -81,8 +81,8 @@ class Case:
         number = isinstance(got, float | int | np.number) or getattr(got, "shape", None) == ()
         number = number and not isinstance(got, bool)
         self.require(number, f"{name} is {_kind(got)}, want a number", look=False)
-        off = abs(float(got) - want)
-        fine = off <= tolerance * max(1.0, abs(want)) or float(got) == want
+        allowed = tolerance * max(1.0, abs(want)) if np.isfinite(want) else 0.0
+        fine = float(got) == want or abs(float(got) - want) <= allowed
         self.require(fine, f"{name} is {_pair(got, want)}")
 
     def _equal_array(self, got, want, name, tolerance):

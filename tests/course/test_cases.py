@@ -72,6 +72,11 @@ def test_numbers_tuples_and_other_things_are_compared_too(got, want, says):
     assert message(got, want) == says
 
 
+def test_a_finite_number_is_not_taken_for_an_infinite_one():
+    assert message(7.0, float("inf"), tolerance=1e-6) == "y is 7, want inf"
+    CASE.equal(float("inf"), float("inf"), "y", 1e-6)
+
+
 def test_what_is_equal_passes():
     CASE.equal(WANT + 1e-12, WANT)
     CASE.equal((np.float64(1.0), [1]), (1.0, [1]))
