@@ -21,7 +21,7 @@ import numpy as np
 
 from mlstack_lib import cuda, kernels, reference
 from mlstack_lib.course import agree, figures, use
-from mlstack_lib.course.exercises import chapter_11 as given
+from mlstack_lib.course.exercises import launches_11 as given
 from mlstack_lib.course.figures import show
 from mlstack_lib.course.kernel_files import mine, solution
 from mlstack_lib.course.on_path import train_on

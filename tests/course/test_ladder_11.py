@@ -8,7 +8,7 @@ import pytest
 
 from mlstack_lib import sim
 from mlstack_lib.course.exercises import ladder_11, ladder_11_update
-from mlstack_lib.course.exercises.chapter_11 import tensor_sizes
+from mlstack_lib.course.exercises.launches_11 import tensor_sizes
 from mlstack_lib.gpt import GPT, GPTConfig
 
 torch = pytest.importorskip("torch")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlstack_lib.course.exercises import chapter_11, launches_09, launches_10
+from mlstack_lib.course.exercises import launches_09, launches_10, launches_11
 from mlstack_lib.course.kernel_stubs import made
 from mlstack_lib.kernels import assemble_text
 
@@ -12,7 +12,7 @@ CONSTANTS = {"BLOCK": 128}  # of a kernel that is not below
 CONSTANTS_OF: dict[str, dict[str, int]] = {}
 CONSTANTS_OF |= {name: launches_09.launch_of(name, 1, 1)[3] for name in launches_09.LAUNCHES}
 CONSTANTS_OF |= {name: launches_10.launch_of(name, 1, 384)[2] for name in launches_10.NAMES}
-CONSTANTS_OF |= {name: chapter_11.constants_of(name, 512) for name in chapter_11.IN_REGISTERS}
+CONSTANTS_OF |= {name: launches_11.constants_of(name, 512) for name in launches_11.IN_REGISTERS}
 
 
 def _texts() -> dict[str, str]:

@@ -6,8 +6,8 @@ from ...bench import ours
 from ...gpt import GPTConfig
 from ..kernel_files import solution
 from ..ladders import Ladder, Rung, as_graph
-from .chapter_11 import row_constants, tensor_sizes
 from .ladder_11_update import Update
+from .launches_11 import row_constants, tensor_sizes
 
 BLOCK, LAUNCHES, IGNORE = 256, 1000, -1
 SIZES = {

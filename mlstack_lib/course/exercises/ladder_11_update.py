@@ -9,7 +9,7 @@ import numpy as np
 from ..kernel_files import solution
 from ..ladders import Ladder, Rung, as_graph
 from .chapter_08 import blocks_for
-from .chapter_11 import HYPER, step_state
+from .launches_11 import HYPER, step_state
 
 BLOCK, NORM_BLOCKS, PLACES = 256, 264, 2048
 LR, MAX_NORM = 1e-3, 1.0
