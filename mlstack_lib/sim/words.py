@@ -118,7 +118,8 @@ HINTS = {
         "operation"
     ),
     "bad pointer": (
-        "how the index is computed (an unsigned one that should be below zero is huge), and "
+        "how the index is computed (an unsigned one that should be below zero is huge, and one of "
+        "an array of the thread's own, such as `float z[4]`, must stay below its size), and "
         "whether the launch gave the array: an `extern __shared__` one needs `shared_mem=`, its "
         "bytes"
     ),
