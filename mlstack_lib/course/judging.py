@@ -16,6 +16,7 @@ from .. import cuda
 from ..errors import BadInput, nearest
 from ..kernels import STUB_MARKER
 from ..sim.errors import CompileError, KernelError, LaunchError
+from .seal import intact
 
 RAISE = "raise NotImplementedError"
 
@@ -138,7 +139,13 @@ def _unwritten(name: str, mine: tuple, error: NotImplementedError) -> Verdict:
         for before, line in zip(lines, lines[1:], strict=False):
             if line.startswith(RAISE) and STUB_MARKER not in before:
                 return Verdict(name, "no", f"the line `{RAISE}` is still there: delete it")
-    files = [f.place for f in mine if STUB_MARKER in getattr(f, "text", "")]
+    stubs = [f for f in mine if STUB_MARKER in getattr(f, "text", "")]
+    for stub in stubs:
+        if stub.text.strip() != STUB_MARKER and not intact(stub.text):  # someone wrote in it
+            line = 1 + stub.text[: stub.text.index(STUB_MARKER)].count("\n")
+            what = f"the line `{STUB_MARKER}` is still there, line {line} of {stub.place}"
+            return Verdict(name, "no", f"{what}: delete it when yours stand in its place")
+    files = [stub.place for stub in stubs]
     return Verdict(name, "todo", "not written yet" + f": {', '.join(files)}" * bool(files))
 
 

@@ -6,16 +6,14 @@ that folder is complete. What is made ends in a seal; a file whose seal is broke
 changed by someone, a learner perhaps, and is never written over.
 """
 
-import hashlib
-import re
 from pathlib import Path
 
 from ..files import write_text
+from .seal import intact, seal
 from .source import BEGIN, cut
 
 KINDS = (".cu", ".wgsl", ".cuh")
 PACKAGED, STUBS, SOLVED = "mlstack_lib/kernels", "kernels", "solutions/kernels"
-SEAL = re.compile(r"// sealed ([0-9a-f]{16})\n\Z")
 
 
 def build(root: Path) -> None:
@@ -54,9 +52,7 @@ def edited(root: Path) -> list[str]:
 
 def sealed(file: Path) -> bool:
     """Whether the file is as `build` wrote it."""
-    text = file.read_text(encoding="utf-8")
-    seal = SEAL.search(text)
-    return seal is not None and seal[1] == _hash(text[: seal.start()])
+    return intact(file.read_text(encoding="utf-8"))
 
 
 def made(root: Path) -> list[tuple[Path, str, Path]]:
@@ -67,8 +63,7 @@ def made(root: Path) -> list[tuple[Path, str, Path]]:
         for folder, solved in ((STUBS, False), (SOLVED, True)):
             if packaged or not solved:
                 content = cut(text, solved, str(source)) + "\n"
-                seal = f"// sealed {_hash(content)}\n"
-                made.append((root / folder / source.name, content + seal, source))
+                made.append((root / folder / source.name, seal(content), source))
     return made
 
 
@@ -81,7 +76,3 @@ def _sources(root: Path) -> list[Path]:
         if file.suffix in KINDS
         and any(BEGIN.match(line) for line in file.read_text(encoding="utf-8").splitlines())
     ]
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -1,5 +1,6 @@
 """Kernel exercises: the learner's file is judged by its results and by what the simulator finds."""
 
+from dataclasses import replace
 from functools import partial
 
 import ml_dtypes
@@ -11,6 +12,7 @@ from mlstack_lib.course import judging, kernel_files
 from mlstack_lib.course.judging import exercise, judge
 from mlstack_lib.course.kernel_cases import InOut, KernelCase, Output
 from mlstack_lib.course.kernel_files import KernelFile, mine, solution
+from mlstack_lib.course.seal import seal
 
 NAME = "99.1 double"
 RIGHT = """extern "C" __global__ void twice(const float* x, float* y, float* sum, unsigned n) {
@@ -76,8 +78,17 @@ def test_a_right_kernel_is_ok():
 
 
 def test_a_stub_is_to_do_and_its_file_is_named():
-    verdict = judge(NAME, kernel("if (i < n)", "// YOUR CODE HERE (1 line); delete this line\n"))
+    stub = kernel("if (i < n)", "// YOUR CODE HERE (1 line); delete this line\n")
+    verdict = judge(NAME, replace(stub, text=seal(stub.text)))
     assert str(verdict) == f"[todo] {NAME}: not written yet: kernels/twice.cu"
+
+
+def test_a_stub_that_was_written_in_is_told_of_the_line_that_is_still_there():
+    stub = kernel("if (i < n)", "// YOUR CODE HERE (1 line); delete this line\n")
+    written = seal(stub.text).replace("sum[0] += n", "sum[0] += 2 * n")
+    verdict = judge(NAME, replace(stub, text=written))
+    assert verdict.status == "no"
+    assert "`YOUR CODE HERE` is still there, line 3 of kernels/twice.cu" in verdict.message
 
 
 @pytest.mark.parametrize(("old", "new", "says"), WRONG.values(), ids=WRONG)
