@@ -41,16 +41,16 @@ kernel_mutant(*PASSES, "    sum = block_sum(sum, scratch);\n", """    sum = bloc
 # ---- 11.2 softmax_online ----
 
 ONLINE = "11.2 softmax_online", "softmax_online"
-kernel_mutant(*ONLINE, "sum * expf(mine - larger)", "sum", "look at the step")
+kernel_mutant(*ONLINE, "sum * expf(mine - larger)", "sum", "Look in the step")
 kernel_mutant(*ONLINE, "expf(mine - larger)", "expf(larger - mine)",
-              "must come from mine = -3.0e38")  # fmt: skip
+              "Look in the step")  # fmt: skip
 kernel_mutant(*ONLINE, "        mine = larger;\n", "", "y[0, 0] is")
 kernel_mutant(*ONLINE, "block_sum(sum * expf(mine - top), scratch)", "block_sum(sum, scratch)",
               "Case: x (3, 31) f32, numbers of about 1")  # fmt: skip
-kernel_mutant(*ONLINE, "block_max(mine, scratch)", "mine", "look at the merging")
+kernel_mutant(*ONLINE, "block_max(mine, scratch)", "mine", "Look in the merging")
 kernel_mutant(*ONLINE, "block_sum(sum * expf(mine - top), scratch)", "sum * expf(mine - top)",
-              "look at the merging")  # fmt: skip
-kernel_mutant(*ONLINE, "sum * expf(mine - larger) + ", "", "look at the step")
+              "Look in the merging")  # fmt: skip
+kernel_mutant(*ONLINE, "sum * expf(mine - larger) + ", "", "Look in the step")
 kernel_mutant(*ONLINE, "fmaxf(mine, x[j])", "fmaxf(fmaxf(mine, 0.0f), x[j])", "around -200")
 kernel_mutant(*ONLINE, "mine = larger;", "mine = block_max(larger, scratch);",
               "block_max and block_sum hold barriers")  # fmt: skip

@@ -9,6 +9,7 @@ from ...sim.errors import KernelError
 from ...sim.source import blank
 from ..judging import exercise
 from ..kernel_cases import InOut, KernelCase, Output
+from ..pieces import check_by_pieces
 from .chapter_08 import in_simulator
 from .launches_11 import (
     ANY_BLOCK,
@@ -107,25 +108,17 @@ def check_passes(mine):
 
 @exercise("11.2 softmax_online")
 def check_online(mine):
-    def look(c, block, numbers):
-        merge = (
-            "no thread has two numbers, so look at the merging: the largest of all `mine`, then "
-            "the sum of each `sum` scaled down to it"
-        )
-        if c == 1:
-            merge = (
-                "one number, and the step must come from mine = -3.0e38 and sum = 0 to it; in the "
-                "merging the threads without a number still have these"
-            )
-        step = (
-            "some threads have two numbers, so look at the step: exp(a - new) = exp(a - old) * "
-            "exp(old - new), so the sum so far has to follow the maximum"
-        )
-        if numbers == "around -200":
-            return _look_at_numbers(numbers, "")
-        return merge if c <= block else step
+    looks = {
+        "the step": "exp(a - new) = exp(a - old) * exp(old - new), so the sum so far has to follow "
+        "the maximum, from the first number on, which meets mine = -3.0e38 and sum = 0",
+        "the merging": "first the largest of all `mine`, then the sum of what each `sum` is, "
+        "scaled down to that",
+    }
 
-    return _check_softmax(mine, 2, look)
+    def check(kernel):
+        return _check_softmax(kernel, 2, lambda c, block, numbers: _look_at_numbers(numbers, ""))
+
+    return check_by_pieces(mine, looks, check)
 
 
 @exercise("11.3 softmax_forward")

@@ -6,6 +6,7 @@ from ... import reference_update
 from ...array import Slot
 from ..judging import exercise
 from ..kernel_cases import InOut, KernelCase, Output
+from ..pieces import check_by_pieces
 from .chapter_08 import blocks_for, in_simulator, whole_numbers
 from .launches_11 import ANY_BLOCK, BLOCK, EXACT, HYPER, f32, scalars, step_state, update_arrays
 
@@ -111,6 +112,11 @@ def check_clip_coefficient(mine):
 
 @exercise("11.8 adamw")
 def check_adamw(mine):
+    looks = {"update": f"{LOOKS['params']}; element i decays if i < n_decay", "the calls": QUADS}
+    return check_by_pieces(mine, looks, _check_adamw)
+
+
+def _check_adamw(mine) -> str:
     cases = [(1, 1, 1, 0, 1.0), (3, 1, 1, 0, 1.0), (3, 3, 1, 0, 1e-8), (3, 2, 1, 0, 0.0),
              (4, 2, 1, 0, 1.0), (300, 97, 1, 0, 1.0), (1027, 515, 2, 0, 1.0), (512, 0, 1, 0, 1.0),
              (300, 97, 1, 1, 1.0)]  # fmt: skip
