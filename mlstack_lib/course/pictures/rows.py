@@ -9,7 +9,7 @@ from ..figures import COLORS, WIDTH
 
 def draw_online(x: np.ndarray) -> Figure:
     """Draw what the online pass knows after each number of x (n): the largest, and the sum of
-    exp(number - largest), which falls whenever a larger one comes."""
+    exp(number - largest), which is scaled down whenever a larger one comes."""
     largest = np.maximum.accumulate(x)
     sums = [np.exp(x[: i + 1] - largest[i]).sum() for i in range(len(x))]
     places = np.arange(1, len(x) + 1)
@@ -18,8 +18,14 @@ def draw_online(x: np.ndarray) -> Figure:
     above.step(places, largest, where="post", color=COLORS[0], label="largest so far")
     above.set(ylabel="number")
     above.legend(loc="upper left", fontsize=8)
-    below.plot(places, sums, "-", marker=".", color=COLORS[1])
-    for i in np.flatnonzero(np.diff(largest)) + 1:
+    before = np.array([0.0, *sums[:-1]])
+    scaled = before * np.exp(np.array([largest[0], *largest[:-1]]) - largest)
+    way = np.stack([before, scaled, sums], axis=1)  # a number comes: scale, then add its term
+    below.plot(np.repeat(places, 3), way.ravel(), "-", color=COLORS[1], lw=1)
+    below.plot(places, sums, ".", color=COLORS[1])
+    new = np.flatnonzero(np.diff(largest)) + 1
+    below.plot(places[new], scaled[new], "v", ms=5, color=COLORS[4])
+    for i in new:
         below.axvline(i + 1, color=COLORS[4], lw=0.8, ls=":")
     below.set(xlabel="numbers read", ylabel="sum so far", ylim=(0, None))
     return figure
