@@ -207,6 +207,8 @@ WRONG = [  # what is replaced in saxpy by what, what the caret stands under, wha
     ("int i", "cudaMalloc(&x, 4); int i", "cudaMalloc", ["Python allocates"]),
     ("int i", "float m = INFINITY; int i", "INFINITY", ["no <math.h>"]),
     ("x[i];", "x[i][0];", "", ["a pointer takes one index", "`x[row * columns + column]`"]),
+    ("a * x[i]", "sqrtf(x)", "", ["a number is wanted here", "`x[0]`"]),
+    ("a * x[i]", "(int)sqrtf[i]", "", ["a function", "parentheses: `column(i)`"]),
     ("if (i < n)", "if i < n:", "", ["into parentheses, and no colon", "`if (i < n)`"]),
     ("int i", "for j in range(n): int i", "", ["into parentheses", "for (unsigned i = 0;"]),
     ("a * x[i]", "a * __shfl_down_sync(x[i], 4)", "", ["the mask of the lanes", "comes first"]),
