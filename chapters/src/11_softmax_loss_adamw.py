@@ -2,17 +2,17 @@
 # # 11 Move each byte once: softmax, the loss, AdamW
 #
 # None of these three computes much. What they cost is what they move, and how often the host has to launch, or to
-# wait for an answer. So this chapter counts bytes, then launches, and takes away what is not needed.
+# wait for an answer. So this chapter counts bytes, then launches.
 #
 # **What you build.** Eight kernels in `kernels/`: softmax three ways, cross-entropy with its gradient in one pass,
 # the gradient's norm, clipping, and AdamW twice. Four of them train a model at the end.
 #
 # **What you can do afterwards.** You can
-# - say from its bytes how fast a kernel can be at best;
+# - say from its bytes how fast a kernel can be;
 # - merge partial softmaxes, each with a maximum of its own;
 # - fuse a loss with its gradient, in the place of its input;
 # - update all parameters in one launch, without asking the host;
-# - tell when launches, not kernels, take the time, and what a CUDA graph does about it.
+# - tell when launches take the time, and what a CUDA graph does about it.
 #
 # **What you need.** Chapters 03 (cross-entropy), 05 (AdamW), 08 and 10. A GPU is not needed. Two to three hours.
 
@@ -61,8 +61,8 @@ for name, nbytes in [
 #
 # quote mlstack_lib/reference.py:softmax_forward
 #
-# A block takes a row. In the way of chapter 08 each thread goes through every BLOCKth number: once for the maximum,
-# once for the sum, once for the result.
+# A block takes a row. Each thread goes through every BLOCKth number: once for the maximum, once for the sum, once for
+# the result.
 #
 # **Predict before you open the file.** How many bytes do the threads ask for, for each number?
 #
@@ -73,7 +73,7 @@ for name, nbytes in [
 # - `x`, `y` (n, c) f32; the pointers already stand at the block's row. A grid of n, blocks of BLOCK.
 # - `block_max(v, scratch)` and `block_sum(v, scratch)` of `common.cuh` give every thread the largest, or the sum,
 #   of all threads' `v`. They hold barriers: all threads must call them, and equally often.
-# - Neighbouring threads take neighbouring numbers; BLOCK is any multiple of 32. 5 lines.
+# - BLOCK is any multiple of 32. 5 lines.
 #
 # <details><summary>Hint</summary>
 #
@@ -92,8 +92,8 @@ for c in (4096, 32768):  # 8 blocks on each of an H100's 132 multiprocessors
     print(f"rows of {c:,}: those at work at the same time are {132 * 8 * 4 * c / 1e6:.0f} MB")
 
 # %% [markdown] id="online"
-# Twice the least. Is it twice the time? That depends on where the second and third reading come from. An H100 has
-# a cache of 50 MB for all multiprocessors (NVIDIA's white paper).
+# Twice the least. Is it twice the time? That depends on where the second and third reading come from: an H100 has a
+# cache of 50 MB (NVIDIA's white paper).
 #
 # ## 3. Maximum and sum at once
 #
@@ -111,10 +111,9 @@ show(draw_online(x), "Figure {figure:online}. Largest number and sum while 40 nu
      "came: the sum was scaled down (triangle), then 1 was added for the new number.")  # fmt: skip
 
 # %% [markdown] id="online-exercise"
-# It jumps down at each new maximum, and never stays below 1, the term of the largest. At the end of figure
-# {figure:online} it is the sum of the whole row. The threads of a block have seen different numbers, so each has an
-# $m$ and an $s$ of its own. The same formula **merges** them: with $M$ the largest of all $m$, the row's sum is
-# $\sum s\,e^{m - M}$ over the threads.
+# At each new maximum it is scaled down, and 1 comes in: so it never falls below 1 (figure {figure:online}). The threads
+# of a block have seen different numbers, so each has an $m$ and an $s$ of its own. The same formula **merges** them:
+# with $M$ the largest of all $m$, the row's sum is $\sum s\,e^{m - M}$ over the threads.
 #
 # ### Exercise 11.2: softmax_online
 #
@@ -139,21 +138,18 @@ show(draw_online(x), "Figure {figure:online}. Largest number and sum while 40 nu
 online_ = use("11.2 softmax_online", mine("softmax_online"), solution("softmax_online"))
 
 # %% [markdown] id="online-cost"
-# A third of the reading is gone, for one more `expf` a number. Merging is worth more than this: chapter 12 builds
-# attention on it.
+# A third of the reading is gone, for one more `expf` a number. Chapter 12 builds attention on this merging.
 #
 # ## 4. Keep the row
 #
-# This row is not too long. 256 threads hold 4,096 numbers in 16 registers each. So read the row **once**, into
-# registers, as chapter 10 did; maximum, sum and result are then loops over registers.
+# 256 threads hold a row of 4,096 numbers in 16 registers each. So read it **once**, as chapter 10 did.
 #
 # ### Exercise 11.3: softmax_forward
 #
-# In `kernels/softmax_forward.cu`, make of the numbers in `z` their softmax. The row is loaded before, and stored
-# after.
+# In `kernels/softmax_forward.cu`, make of the numbers in `z` their softmax. Loading and storing are given.
 #
-# - `z[i]`, i from 0 to PER_THREAD - 1, are this thread's numbers, in an order that need not matter to you. Beyond
-#   the row's end they are LOWEST, -3.0e38.
+# - `z[i]`, i from 0 to PER_THREAD - 1, are this thread's numbers, in whatever order. Beyond the row's end they are
+#   LOWEST, -3.0e38.
 # - Neither `x` nor `y` is touched, and `expf` stands there once. `#pragma unroll` before every loop over `z`, so that
 #   it stays in registers. About 11 lines.
 #
@@ -173,9 +169,8 @@ show(draw_traffic(rows, least=8), "Figure {figure:traffic}. What the three kerne
      "with the least.")  # fmt: skip
 
 # %% [markdown] id="row-helper"
-# How the row is loaded stands in `softmax_row.cuh` of the package. With VECTOR, which the launcher sets where rows
-# begin at multiples of 16 bytes, a thread brings four neighbours at a time. (`float (&z)[PER_THREAD]` is the caller's
-# own array; a comma does one thing after the other.)
+# How the row is loaded stands in `softmax_row.cuh` of the package. With VECTOR, set where rows begin at multiples of 16
+# bytes, a thread brings four neighbours at a time. (`float (&z)[PER_THREAD]` is the caller's own array.)
 
 # %% id="row-quote"
 text = (kernels.PACKAGED / "softmax_row.cuh").read_text()
@@ -195,14 +190,13 @@ show_ladder(11, "softmax")
 show_ladder(11, "softmax_long")
 
 # %% [markdown] id="loss"
-# The short rows at work fit into the cache, and three passes reach 80 % of a copy's rate, not 50. What `online` saves
-# was cheap there, and it computes more: it **did not help**. For the long rows the cache is too small: both are even
-# below what was computed, and `online` gains a quarter.
+# The short rows at work fit into the cache, and three passes reach about 80 % of a copy's rate, not 50. What `online`
+# saves is cheap there, and it computes more: it **did not help**. The long rows do not fit: both are even below what was
+# computed, and `online` gains a quarter.
 #
-# In registers, either shape comes near a copy. A long row takes half of a multiprocessor's 65,536 registers, and with
-# what else the threads need, no second one fits: while one is on its way, there is no other to work on. That shows,
-# but as a few percent. 16 bytes a load add little: neighbours read neighbours before. PyTorch is about as fast as
-# `online`.
+# In registers either shape comes near a copy. Long rows less by a few percent, likely since one takes half of a
+# multiprocessor's 65,536: with what else the threads need, no second one fits, to work on while the first is on its way.
+# 16 bytes a load add little: neighbours read neighbours before. PyTorch is about as fast as `online`.
 #
 # ## 5. The loss and its gradient
 #
@@ -211,9 +205,9 @@ show_ladder(11, "softmax_long")
 #
 # $$\frac{\partial L}{\partial z_j} = \frac{p_j - [j = t]}{n}$$
 #
-# with $n$ the number of rows that count. (Those with the target `ignore_index` do not; their gradient is 0.) Step
-# by step, softmax would read and write the matrix, and the gradient again. But whoever holds $p$ in registers has
-# all that the gradient needs. And the logits are not wanted any more: the gradient takes **their place**.
+# with $n$ the number of rows that count. (Those with the target `ignore_index` do not; their gradient is 0.) Whoever
+# holds $p$ in registers has all that the gradient needs. And the logits are not wanted any more: the gradient takes
+# **their place**.
 #
 # ### Exercise 11.4: cross_entropy_with_gradient
 #
@@ -223,7 +217,8 @@ show_ladder(11, "softmax_long")
 #   least 1. `column(i)` is where in the row `z[i]` stands.
 # - At most one thread has the target. It alone writes `losses[blockIdx.x]`, that is
 #   $(\log \sum e^{z - \text{top}} - (z_t - \text{top})) \cdot$ `share`. For an ignored row 0 is written for you.
-# - `z` must be 0 in an ignored row, whose target may well be a column. About 14 lines, each `#pragma unroll` counted.
+# - `z` must be 0 in an ignored row, whose target may be a column. About 14 lines, with `#pragma unroll`
+#   before each loop.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -255,7 +250,7 @@ print("the gradient agrees:", agree(cuda.asnumpy(z), gradient, within=1e-6))
 print("its rows sum to 0:", agree(cuda.asnumpy(z).sum(axis=1), np.zeros(200), within=1e-6))
 
 # %% [markdown] id="loss-why"
-# Why must rows sum to 0? $p$ sums to 1, and so does $[j = t]$.
+# They must, since $p$ sums to 1, and so does $[j = t]$.
 #
 # **Predict**: what would three passes take, or two kernels, softmax and then the gradient from it?
 
@@ -267,10 +262,9 @@ for name, each in [("in one kernel", 4 + 4), ("three passes", 12 + 4), ("two ker
 show_ladder(11, "cross_entropy")
 
 # %% [markdown] id="adamw"
-# The goal was 85 % of a copy's rate, and is reached: 97 % or so, already with 4 bytes a load. 16 bytes and 512 threads
-# **did not help**. Three passes live on the cache again. PyTorch keeps its logits, and has kernels of their own for
-# log-softmax and for its gradient: as many bytes as two kernels, at least. It takes three times as long as ours; where
-# the rest goes was not measured.
+# The goal, 85 % of a copy's rate, is reached: about 97 %, already with 4 bytes a load. 16 bytes and 512 threads **did
+# not help**. Three passes live on the cache again. PyTorch keeps its logits and has two kernels at least, so as many
+# bytes; where the rest of its time goes was not measured.
 #
 # ## 6. AdamW, tensor by tensor
 #
@@ -299,9 +293,9 @@ show_ladder(11, "cross_entropy")
 tensor_ = use("11.5 adamw_tensor", mine("adamw_tensor"), solution("adamw_tensor"))
 
 # %% [markdown] id="launches"
-# A model has many tensors, most of them small: 76 with 12 million parameters, 148 with 124. Suppose that a launch
-# costs the host 7 microseconds, and that a kernel runs at a copy's rate, but never shorter than 2. (Section 8
-# measures.) **Predict**: what decides in either model, host or GPU?
+# A model has many tensors, most of them small: 76 with 12 million parameters, 148 with 124. Suppose (section 8
+# measures) that a launch costs the host 7 microseconds, and that a kernel runs at a copy's rate, but never shorter than
+# 2. **Predict**: what decides in either model, host or GPU?
 
 
 # %% id="launches-code"
@@ -316,10 +310,8 @@ for name, sizes in [("12 million", sizes_12m), ("124 million", sizes_124m)]:
           f"together {took:5,.0f} us; floor {given.floor_us(28 * sum(sizes)):5,.0f} us")  # fmt: skip
 
 # %% [markdown] id="launches-why"
-# By these numbers the GPU idles most of the time at 12 million: the update is **bound by launches**. At 124 million
-# the kernels hide most of them.
-#
-# Two ways out: fewer launches, or cheaper ones.
+# So the GPU idles most of the time at 12 million: the update is **bound by launches**. At 124 million the kernels hide
+# most of them.
 #
 # ## 7. One launch, and no question to the host
 #
@@ -327,13 +319,12 @@ for name, sizes in [("12 million", sizes_12m), ("124 million", sizes_124m)]:
 #
 # 1. **Decay** is for matrices only. They come first in the buffer: the first `n_decay` numbers shrink.
 # 2. **Scalars** change with every step: learning rate, corrections. They live in a small array on the device,
-#    `state`, with a slot each: `state[LEARNING_RATE]`, `state[BIAS_CORRECTION1]`, `state[CLIP]`, ... A kernel of one
-#    thread, `advance`, copies each step's from a table that was sent before.
-# 3. **Clipping** needs the gradient's norm. A host that reads it must wait for the GPU, and queues nothing
-#    meanwhile. So the coefficient is computed on the device, into its slot.
+#    `state`, with a slot each: `state[LEARNING_RATE]`, `state[CLIP]`, ... A kernel of one thread, `advance`, copies each
+#    step's from a table that was sent before.
+# 3. **Clipping** needs the gradient's norm. A host that reads it must wait, and queues nothing meanwhile. So the
+#    coefficient is computed on the device, into its slot.
 #
-# The norm in two stages, as in chapter 08: each block leaves a part, and `column_sum` of chapter 10 adds them,
-# always in the same order.
+# The norm in two stages: each block leaves a part, and `column_sum` of chapter 10 adds them, always in the same order.
 #
 # ### Exercise 11.6: squared_norm
 #
@@ -418,10 +409,9 @@ print("one launch gives what four give:", agree(cuda.asnumpy(params), np.concate
 # %% [markdown] id="graph"
 # ## 8. Cheaper launches: a CUDA graph
 #
-# All that a launch needs is known beforehand: kernel, grid, arguments. So record a sequence once, as a **graph**,
-# and give it to the GPU as a whole. It may not ask the host in between, nor use new arrays each time. That is why
-# `state` lies on the device, and why chapter 05's buffers stay where they are. The ladders of this chapter do it so,
-# and `Device.replay` in the package with a whole training step:
+# All that a launch needs is known beforehand. So record a sequence once, as a **graph**, and give it to the GPU as a
+# whole. It may not ask the host in between, nor use new arrays: hence `state`, and chapter 05's buffers. The ladders
+# below do it so, the package with a whole training step:
 #
 # quote mlstack_lib/course/ladders.py:as_graph
 #
@@ -439,9 +429,9 @@ show(draw_queue(ways), "Figure {figure:queue}. The update of 12 tensors, by the 
      "the GPU waits; a graph closes the gaps, and one launch has none.")  # fmt: skip
 
 # %% [markdown] id="graph-why"
-# Figure {figure:queue}: a graph does not make kernels faster; the small ones still take their time, one after the other.
+# 86, 61 and 34 microseconds: in a graph the small kernels still take their time, one after the other.
 #
-# **Predict**: of a launch from Python, what share is left in a graph? And which is best for all tensors?
+# **Predict**: of a launch from Python, what share is left in a graph? And which way is best for all tensors?
 
 # %% id="graph-code"
 for name, sizes in [("12 million", sizes_12m), ("124 million", sizes_124m)]:
@@ -456,30 +446,30 @@ show_ladder(11, "adamw_12m")
 show_ladder(11, "adamw_124m")
 
 # %% [markdown] id="update-measured"
-# A launch of next to nothing costs about 6 microseconds from Python, and a sixth of that in a graph. But with the 13
-# arguments of `adamw_tensor`, four of them views made anew, it costs far more than the 7 supposed: divide by 76 and 148.
-# So at 124 million, too, launches decide. As a graph both come near what was supposed. One launch is best.
+# A launch of next to nothing costs about 6 microseconds from Python, and a sixth of that in a graph. With the 13
+# arguments of `adamw_tensor`, four of them views made anew, it costs two to four times the 7 supposed (divide by 76 and
+# 148; why they differ was not measured). So launches decide at 124 million, too. As graphs both come near what was supposed. One launch is best.
 #
-# 16 bytes a load gain some percent at 12 million, and nothing certain at 124. A grid that just fills the GPU, each
-# thread going on to further quads, **did not help**. So the package takes a thread for each quad. The goal, 2,600 GB/s,
-# is reached at both sizes. PyTorch's fused kernels are about as fast as our graph of one launch a tensor.
+# 16 bytes a load gain some percent at 12 million, at 124 nothing certain. A grid that just fills the GPU, whose threads
+# go on to further quads, **did not help**; the package has a thread for each quad. It reaches the goal, 2,600 GB/s, at
+# both sizes. PyTorch's fused AdamW is about as fast as our graph.
 #
-# With clipping, **predict**: what does the question to the host cost?
+# **Predict**: with clipping, what does the question to the host cost?
 
 # %% id="clip-ladder"
 show_ladder(11, "clip_12m")
 show_ladder(11, "clip_124m")
 
 # %% [markdown] id="path-predict"
-# At 12 million about a quarter more (a part of it is that row's kernel, a number a thread), at 124 million less than a
-# tenth. A graph of four launches gains next to nothing. `clip_grad_norm_` costs PyTorch up to a millisecond at both
-# sizes: with ten times the bytes in one, that is hardly their time.
+# At 12 million about a quarter more (in part since that row has a number a thread), at 124 less than a tenth. A graph of
+# four launches gains little. `clip_grad_norm_` costs PyTorch up to a millisecond at either size: with ten times the
+# bytes in one, that is hardly their time.
 #
 # ## 9. On the path
 #
-# Five of your files have the names and arguments of the package's kernels, and `mlstack train --kernels kernels/`
-# trains with four of them. Here twenty steps of a very small GPT in the simulator, and the same with the packaged
-# ones (until yours are right, the course's stand in):
+# `mlstack train --kernels kernels/` trains with your files for the package's kernels of the same names. That is four:
+# `softmax_forward` is not launched, since attention's kernels and the loss have a softmax of their own. Here twenty steps
+# of a very small GPT in the simulator:
 
 # %% id="path"
 files = {k.name: k for k in (softmax_, loss_, norm_, clip_, adamw_)}
@@ -496,9 +486,6 @@ for name, file, launches in yours.files:
 print(f"{sum(file == 'packaged' for _, file, _ in yours.files)} other kernels: packaged")
 
 # %% [markdown] id="path-why"
-# `softmax_forward` is missing: in training, softmax occurs in attention, whose kernels have their own, and in the
-# loss, which is yours.
-#
 # ## 10. What it is worth
 #
 # **Predict**: of a training step of the 12-million model, 16,384 tokens in f32 as one CUDA graph, what share are loss
@@ -520,24 +507,22 @@ print(f"half as fast, they would add {floor / step_us:.2%} to the step")
 show_split(11, "step", most=14)
 
 # %% [markdown] id="worth-why"
-# Timed one by one the kernels take no less than the graph: no gaps are left in it. Nearly four fifths are matrix
-# products, about a tenth is attention, and loss and update are 1 %, as computed. So this chapter's work hardly shortens
-# that step; making it perfect **does not help**. It counts where products are fast, as in bf16, or batches small: AdamW
-# costs the same for 1,024 tokens as for 16,384.
+# The kernels, timed one by one, take no less than the graph: it has no gaps. Nearly four fifths are matrix products,
+# about a tenth attention, loss and update 1 %, as computed. So making these perfect **does not help** that step. They
+# count where products are fast, as in bf16, or batches small: AdamW costs the same for 1,024 tokens as for 16,384.
 #
 # ## Recap
 #
 # You can now
-# - say from its bytes how fast a kernel can be: bytes over the rate of a copy, its floor;
+# - say from its bytes how fast a kernel can be: bytes over the rate of a copy;
 # - merge partial softmaxes: scale each sum by $e^{m - M}$, and add;
-# - fuse a loss with its gradient: what it needs is in registers already, so one read, one write;
+# - fuse a loss with its gradient: all it needs is in registers;
 # - update all parameters in one launch: decay by position, scalars and clipping from the device;
-# - tell when launches take the time: many kernels shorter than a launch; a graph closes the gaps.
+# - tell when launches take the time: kernels shorter than a launch; a graph closes the gaps.
 #
 # **Two questions.**
 #
-# 1. A vocabulary of 100,000. What happens to `cross_entropy_with_gradient`, and which of this chapter's ways is
-#    left?
+# 1. A vocabulary of 100,000. What happens to `cross_entropy_with_gradient`, and which way is left?
 # <details><summary>Answer</summary>
 #
 # 1,024 threads may have 64 registers each, and would need 98 for the row alone: the rest would spill into memory, as some
@@ -546,17 +531,17 @@ show_split(11, "step", most=14)
 #
 # </details>
 #
-# 2. Why does the package not let the last block that finishes add the parts of the norm, and save a launch?
+# 2. Why does the package not let the last block that finishes add the parts of the norm?
 # <details><summary>Answer</summary>
 #
-# It could: with a counter in memory, an atomic and a fence. But a launch is cheap in a graph, and a second stage
+# It would save a launch, with a counter in memory, an atomic and a fence. But a launch is cheap in a graph, and a second stage
 # needs no reasoning about who came last. With `atomicAdd` on the float itself the order, and with it the last
 # digits, would differ from run to run.
 #
 # </details>
 #
-# **On your own.** Write `kernels/softmax_warp.cu`, arguments `x, y, c`, for rows of up to 1,024: the first warp of a block
-# takes its row, the others return. Which barriers are left? Count with `given.softmax_traffic(mine("softmax_warp"))`.
+# **On your own.** Write `kernels/softmax_warp.cu`, arguments `x, y, c`, for rows of up to 1,024: a block's first warp takes
+# the row, the others return. Which barriers are left? Count with `given.softmax_traffic(mine("softmax_warp"))`.
 #
 # **Further reading.**
 # - M. Milakov, N. Gimelshein, *Online normalizer calculation for softmax*, 2018, arXiv:1805.02867.

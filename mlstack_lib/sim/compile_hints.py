@@ -54,8 +54,8 @@ MESSAGES = (
      "pointer, `reinterpret_cast<const float4*>(x)[i]`"),
     (r"^[^\n]*(\(\*\)\([^\n]*loses|subscript of pointer to function)", "this is a function, and is "
      "called with parentheses: `column(i)`"),
-    (r"^[^\n]*(convert 'const \w+ ?\*[^\n]*' to '(float|int|unsigned int)'|of type '(float|int|unsigned "
-     r"int)' with an [lr]value of type '[^']*\*|no matching function for call to '(\w+f|min|max)')",
+    (r"^[^\n]*(convert 'const \w+ ?\*[^\n]*' to '(float|[a-z ]*int)'|of type '(float|[a-z ]*int)' "
+     r"with an [lr]value of type '[^']*\*|no matching function for call to '(\w+f|min|max)')",
      "a number is wanted here: of an array `x` write one element, `x[0]`"),
     (r"^[^\n]*(language string|linkage)", 'write `extern "C"`, with a capital C'),
     (r"^[^\n]*(extended character|unexpected character|non-ASCII)", "a sign that C does not know, "
