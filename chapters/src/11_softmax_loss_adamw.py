@@ -194,7 +194,7 @@ show_ladder(11, "softmax_long")
 # saves is cheap there, and it computes more: it **did not help**. The long rows do not fit: both are even below what was
 # computed, and `online` gains a quarter.
 #
-# In registers either shape comes near a copy. Long rows less by a few percent, likely since one takes half of a
+# In registers either shape comes near a copy. Long rows a little less, likely since one takes half of a
 # multiprocessor's 65,536: with what else the threads need, no second one fits, to work on while the first is on its way.
 # 16 bytes a load add little: neighbours read neighbours before. PyTorch is about as fast as `online`.
 #
@@ -262,7 +262,7 @@ for name, each in [("in one kernel", 4 + 4), ("three passes", 12 + 4), ("two ker
 show_ladder(11, "cross_entropy")
 
 # %% [markdown] id="adamw"
-# The goal, 85 % of a copy's rate, is reached: about 97 %, already with 4 bytes a load. 16 bytes and 512 threads **did
+# The goal, 85 % of a copy's rate, is reached: 95 %, already with 4 bytes a load. 16 bytes and 512 threads **did
 # not help**. Three passes live on the cache again. PyTorch keeps its logits and has two kernels at least, so as many
 # bytes; where the rest of its time goes was not measured.
 #
@@ -446,13 +446,13 @@ show_ladder(11, "adamw_12m")
 show_ladder(11, "adamw_124m")
 
 # %% [markdown] id="update-measured"
-# A launch of next to nothing costs about 6 microseconds from Python, and a sixth of that in a graph. With the 13
-# arguments of `adamw_tensor`, four of them views made anew, it costs two to four times the 7 supposed (divide by 76 and
-# 148; why they differ was not measured). So launches decide at 124 million, too. As graphs both come near what was supposed. One launch is best.
+# A launch of next to nothing costs about 5 microseconds from Python, and a fifth of that in a graph. With the 13
+# arguments of `adamw_tensor`, four of them views made anew, it costs nearly three times the 7 supposed (divide by 76 and
+# 148). So launches decide at 124 million, too. As graphs both come near what was supposed. One launch is best.
 #
-# 16 bytes a load gain some percent at 12 million, at 124 nothing certain. A grid that just fills the GPU, whose threads
-# go on to further quads, **did not help**; the package has a thread for each quad. It reaches the goal, 2,600 GB/s, at
-# both sizes. PyTorch's fused AdamW is about as fast as our graph.
+# 16 bytes a load gain 6 %. A grid that just fills the GPU, whose threads go on to further quads, **did not help**: it
+# loses them again; the package has a thread for each quad. It reaches the goal, 2,600 GB/s, at both sizes. PyTorch's
+# fused AdamW is about as fast as our graph.
 #
 # **Predict**: with clipping, what does the question to the host cost?
 
@@ -461,9 +461,9 @@ show_ladder(11, "clip_12m")
 show_ladder(11, "clip_124m")
 
 # %% [markdown] id="path-predict"
-# At 12 million about a quarter more (in part since that row has a number a thread), at 124 less than a tenth. A graph of
-# four launches gains little. `clip_grad_norm_` costs PyTorch up to a millisecond at either size: with ten times the
-# bytes in one, that is hardly their time.
+# Less what a number a thread costs that row's kernel (see above), about 30 microseconds at either size. A graph of four
+# launches gains little. `clip_grad_norm_` costs PyTorch 0.9 milliseconds at 12 million, and not twice as much with ten
+# times the bytes: mostly not their time.
 #
 # ## 9. On the path
 #
