@@ -88,7 +88,7 @@ def _with_look(check: Check, kernel: KernelFile, look: Callable[[], str]) -> str
         where = "" if " Look: " in text else look()
         where += "." * (where[-1:] not in ("", "?"))
         if where and isinstance(error, Wrong):
-            raise Wrong(f"{error} {where}") from None
+            raise type(error)(f"{error} {where}") from None
         if where:
             error.add_note(where)
         raise

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from mlstack_lib.course.judging import judge
+from mlstack_lib.course.judging import OtherOnGpu, judge
 from mlstack_lib.course.kernel_files import KernelFile, mine, solution
 from mlstack_lib.course.kernel_stubs import made
-from mlstack_lib.course.pieces import ROOT, SEAL
+from mlstack_lib.course.pieces import ROOT, SEAL, check_by_pieces
 
 NAME, KERNEL = "9.9 matmul_bf16", "matmul_bf16"
 PLACE = "    part ^= row % 8;\n"
@@ -75,3 +75,13 @@ def test_a_file_with_no_piece_written_is_still_to_do(stub, monkeypatch):
     assert judge(NAME, written(stub)).status == "todo"
     monkeypatch.setenv("MLSTACK_KERNELS", "")
     assert judge(NAME, mine(KERNEL)).status == "todo"
+
+
+def test_a_difference_on_a_gpu_stays_one_when_it_gets_its_look():
+    def check(kernel):
+        raise OtherOnGpu("c is another.")
+
+    looks = {"place": "the row", "the wait": "the order", "the products": "the halves"}
+    full = KernelFile(KERNEL, SEAL.sub("", solution(KERNEL).text), f"kernels/{KERNEL}.cu")
+    with pytest.raises(OtherOnGpu, match="c is another. Look in place: the row."):
+        check_by_pieces(full, looks, check)
