@@ -4,19 +4,18 @@ What stands around the places is given. So a learner's text falls into given par
 a piece can be tried with the solution's in the place of the others.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..kernels import PACKAGED, STUB_MARKER
 from ..sim.errors import CompileError, KernelError, LaunchError
 from ..sim.words import TITLES
+from . import seal
 from .judging import Wrong
 from .kernel_files import ROOT, KernelFile
 from .source import BEGIN, END, GIVEN
 
 Check = Callable[[KernelFile], str]
-SEAL = re.compile(r"// sealed \w+\s*\Z")
 ERRORS = (Wrong, CompileError, KernelError, LaunchError)  # what a check may say of a kernel
 
 
@@ -124,7 +123,7 @@ def _source(name: str) -> tuple[list[str], list[str]]:
 
 def _between(given: list[str], text: str) -> list[str] | None:
     """What stands between the given parts; None if the text has not all of them."""
-    text, pieces = SEAL.sub("", text), []
+    text, pieces = seal.without(text), []
     if not (text.startswith(given[0]) and text.rstrip().endswith(given[-1].rstrip())):
         return None
     at = len(given[0])

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
+from mlstack_lib.course import seal
 from mlstack_lib.course.judging import OtherOnGpu, judge
 from mlstack_lib.course.kernel_files import KernelFile, mine, solution
 from mlstack_lib.course.kernel_stubs import made
-from mlstack_lib.course.pieces import ROOT, SEAL, check_by_pieces
+from mlstack_lib.course.pieces import ROOT, check_by_pieces
 
 NAME, KERNEL = "9.9 matmul_bf16", "matmul_bf16"
 PLACE = "    part ^= row % 8;\n"
@@ -64,7 +65,7 @@ def test_a_message_names_the_line_of_the_learners_own_file(stub):
 
 
 def test_given_lines_that_were_changed_are_pointed_at(stub):
-    text = SEAL.sub("", solution(KERNEL).text)
+    text = seal.without(solution(KERNEL).text)
     changed = text.replace("k / 8 + lane / 16", "k / 8 + lane / 8")
     assert changed != text
     message = judge(NAME, KernelFile(KERNEL, changed, f"kernels/{KERNEL}.cu")).message
@@ -82,6 +83,6 @@ def test_a_difference_on_a_gpu_stays_one_when_it_gets_its_look():
         raise OtherOnGpu("c is another.")
 
     looks = {"place": "the row", "the wait": "the order", "the products": "the halves"}
-    full = KernelFile(KERNEL, SEAL.sub("", solution(KERNEL).text), f"kernels/{KERNEL}.cu")
+    full = KernelFile(KERNEL, seal.without(solution(KERNEL).text), f"kernels/{KERNEL}.cu")
     with pytest.raises(OtherOnGpu, match="c is another. Look in place: the row."):
         check_by_pieces(full, looks, check)
