@@ -25,7 +25,7 @@ from ..tokenizer import Tokenizer
 
 PARTS = ("laptop", "12m", "tokenizer")
 STEP_CASES = {"laptop": (65, 12), "12m": (4096, 4)}  # vocabulary, batch
-ROUNDS, SECONDS = 3, 8.0  # turns, and how long each is measured
+ROUNDS, SECONDS = 10, 2.5  # turns, and how long each is measured
 
 
 def measure(part: str) -> dict:
