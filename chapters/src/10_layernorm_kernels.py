@@ -28,6 +28,7 @@ from mlstack_lib import reference, sim
 from mlstack_lib.course import agree, figures, use
 from mlstack_lib.course.exercises import launches_10 as given
 from mlstack_lib.course.exercises.launches_09 import changed
+from mlstack_lib.course.exercises.profile_checks import requests
 from mlstack_lib.course.figures import show
 from mlstack_lib.course.kernel_files import mine, solution
 from mlstack_lib.course.ladders import FOLDER, show_ladder
@@ -246,7 +247,7 @@ vector_ = use("10.4 layernorm_vector", mine("layernorm_vector"), solution("layer
 # %% id="vector-count"
 for name, kernel in [("v3", warp_), ("v4", vector_)]:
     found = given.profile(kernel, 64, C)
-    loads, stores = (given.requests(found, op) // 64 for op in ("load", "store"))
+    loads, stores = (requests(found, op) // 64 for op in ("load", "store"))
     print(f"{name}: {loads} loads and {stores} stores for a row, "
           f"{sum(given.asked(found, 64)):,.0f} bytes asked for")  # fmt: skip
 

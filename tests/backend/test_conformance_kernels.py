@@ -100,6 +100,23 @@ def test_a_launcher_gives_what_the_reference_gives_in_several_blocks(dev, label)
         check(dev, Trial(label, SEVERAL_BLOCKS[CASES[label].sizes]))
 
 
+@pytest.mark.parametrize(("label", "kibibytes", "tile"), [
+    ("attention_forward", 64, (32, 32)), ("attention_forward", 48, (16, 16)),
+    ("attention_backward", 99, (32, 32)), ("attention_backward", 48, (16, 16)),
+])  # fmt: skip
+def test_attention_has_smaller_tiles_where_blocks_have_less_shared_memory(
+    label, kibibytes, tile, monkeypatch
+):
+    dev, trial = device("cuda-sim"), Trial(label, (1, 65, 2, 128))
+    if missing := dev.missing():
+        pytest.skip(f"device {dev.name}: {missing}")
+    tiled = [dict(launch.constants) for launch in launches_of(trial, kibibytes << 10)]
+    tiles = {(c["ROWS"], c["COLUMNS"]) for c in tiled if "COLUMNS" in c}
+    assert tiles == {tile}
+    monkeypatch.setattr(dev, "shared_memory", kibibytes << 10)
+    check(dev, trial)
+
+
 @pytest.mark.parametrize("label", [name for name in LABELS if CASES[name].sizes in EMPTY])
 def test_a_launcher_takes_arrays_without_elements(dev, label):
     for size in EMPTY[CASES[label].sizes]:

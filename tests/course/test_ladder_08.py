@@ -7,7 +7,7 @@ import pytest
 from mlstack_lib import sim
 from mlstack_lib.course.exercises import ladder_08
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the `test` extra brings PyTorch, the referee")
 SIZES = {"threads": 9000, "shapes": (300, 97), "transpose": 70, "sum": 5001}
 
 

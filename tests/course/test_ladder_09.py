@@ -5,7 +5,7 @@ import pytest
 from mlstack_lib import sim
 from mlstack_lib.course.exercises import ladder_09
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the `test` extra brings PyTorch, the referee")
 SIZES = {"square": (136, 132, 32), "model": (136, 132, 24), "bf16": (136, 264, 136)}
 NAMES = ["matmul", "model", "transposed", "bf16", "model_bf16"]
 

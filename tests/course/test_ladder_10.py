@@ -5,7 +5,7 @@ import pytest
 from mlstack_lib import sim
 from mlstack_lib.course.exercises import ladder_10
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the `test` extra brings PyTorch, the referee")
 NAMES = ["forward", "residual", "bf16", "backward", "backward_bf16"]
 
 

@@ -11,7 +11,7 @@ from mlstack_lib.course.exercises import ladder_11, ladder_11_update
 from mlstack_lib.course.exercises.launches_11 import tensor_sizes
 from mlstack_lib.gpt import GPT, GPTConfig
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the `test` extra brings PyTorch, the referee")
 SIZES = {"softmax": (5, 516), "softmax_long": (2, 9000), "cross_entropy": (9, 516)}
 MODELS = {"12m": GPTConfig(65, context=8, n_layer=1, n_head=1, n_embd=32)}
 NAMES = [*SIZES, "launches", "adamw_12m", "clip_12m"]

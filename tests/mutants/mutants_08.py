@@ -62,7 +62,7 @@ kernel_mutant(*AXPY, LOOP, "if (blockIdx.x + threadIdx.x > 0) return;\n    for (
 
 TRANSPOSE = "8.4 transpose", "transpose"
 kernel_mutant(*TRANSPOSE, "    __syncthreads();\n", "", "race in shared memory")
-kernel_mutant(*TRANSPOSE, "tile[32][33]", "tile[32][32]", "a bank conflict of 32 ways")
+kernel_mutant(*TRANSPOSE, "tile[32][33]", "tile[32][32]", "has 32-way bank conflicts")
 kernel_mutant(
     *TRANSPOSE, "tile[32][33]", "tile[32][31]", "race in shared memory, transpose.cu line 13"
 )
@@ -106,12 +106,12 @@ kernel_mutant(*HALVES, "width > 0", "width > 1", "parts[0] is")
 kernel_mutant(*HALVES, "if (t < width) ", "", "index out of range")
 kernel_mutant(*HALVES, "for (unsigned width = BLOCK / 2; width > 0; width /= 2) {\n        if (t < width)",
               "for (unsigned width = 1; width < BLOCK; width *= 2) {\n        if (t % (2 * width) == 0)",
-              "74 requests to shared memory in a block, 29 are enough")  # fmt: skip
+              "74 requests to shared memory in a block, 29 would do")  # fmt: skip
 kernel_mutant(*HALVES, """for (unsigned width = BLOCK / 2; width > 0; width /= 2) {
         if (t < width) scratch[t] += scratch[t + width];
         __syncthreads();
     }""", "for (unsigned j = 1; t == 0 && j < BLOCK; j++) scratch[0] += scratch[j];",
-              "requests to shared memory in a block, 29 are enough")  # fmt: skip
+              "requests to shared memory in a block, 29 would do")  # fmt: skip
 
 # barriers that not all threads come to: GPUs let it pass, and the sum is right
 LEFT = "right, but some threads left the kernel before a barrier, sum_halves.cu line "
@@ -161,7 +161,7 @@ kernel_mutant(
     *MANY,
     "    float sum = 0.0f;\n",
     "    float &sum = scratch[t] = 0.0f;\n",
-    "requests to shared memory in a block, 29 are",
+    "requests to shared memory in a block, 29 would",
 )
 
 # ---- 8.7 sum_warps ----

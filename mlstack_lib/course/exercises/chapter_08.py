@@ -14,15 +14,17 @@ from ..judging import exercise, judge
 from ..kernel_cases import InOut, KernelCase, Output
 from ..kernel_files import KernelFile, solution
 from ..source import cut
-from .profiles_08 import (
-    REQUESTS,
+from .profile_checks import (
+    requests,
+    require_at_most,
     require_coalesced,
-    require_few_requests,
     require_full_warps,
     require_no_conflicts,
-)  # fmt: skip
+)
 
 BLOCK = 128
+REQUESTS = 29  # to shared memory in a block of the tree: 4 fill, 8 times 3 add, 1 reads the sum
+IN_A_BLOCK = "requests to shared memory in a block"
 CLINIC = "8.9 clinic"
 
 
@@ -187,8 +189,9 @@ def check_sum_halves(mine):
         what = f"right, but {writers} threads of a block write their part, one is enough"
         case.require(writers <= 1, what)
         case.look = "which threads add in a step: the first ones, so that whole warps have none?"
-        require_few_requests(case, profile)
-    return f"{len(sizes)} sizes, {REQUESTS} requests to shared memory in a block"
+        came = requests(profile, "", "shared") // profile.blocks
+        require_at_most(case, came, REQUESTS, IN_A_BLOCK)
+    return f"{len(sizes)} sizes, {REQUESTS} {IN_A_BLOCK}"
 
 
 @exercise("8.6 sum_many")
@@ -198,7 +201,8 @@ def check_sum_many(mine):
     for case, profile in _sums(mine, sizes, look):
         require_coalesced(case, profile)
         case.look = "is `sum` a variable of the thread's own, put into scratch[t] once?"
-        require_few_requests(case, profile)
+        came = requests(profile, "", "shared") // profile.blocks
+        require_at_most(case, came, REQUESTS, IN_A_BLOCK)
     require_full_warps(case, profile)
     return f"{len(sizes)} pairs of n and grid"
 

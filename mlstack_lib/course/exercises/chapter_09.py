@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 
-from ...sim.profile import Profile
 from ..judging import exercise
 from ..kernel_cases import KernelCase, Output
 from ..pieces import check_by_pieces
@@ -14,8 +13,14 @@ from .launches_09 import (
     SQUARE,
     launch_of,
     profile,
-    requests,
     tensor_launch,
+)
+from .profile_checks import (
+    requests,
+    require_at_most,
+    require_barriers,
+    require_no_conflicts,
+    require_sectors,
 )
 
 UNSET = "nan: never written, or used before it was set"
@@ -52,38 +57,6 @@ def _compare(case: KernelCase, c, a, b) -> None:
     case.equal(c.astype(np.float32), want.astype(np.float32), "c", tolerance)
 
 
-def _require_sectors(case: KernelCase, found: Profile, array: str, most: int, why: str) -> None:
-    """No request of `array` may move more than `most` sectors of 32 bytes."""
-    for row in found.rows:
-        if row.space == "global" and row.sample.array == array:
-            verb = "reading" if row.op == "load" else "writing"
-            case.require(
-                row.worst <= most,
-                f"{verb} {array} in line {row.place.line} takes up to {row.worst} sectors a "
-                f"request, {most} would do: {why}",
-            )
-
-
-def _require_no_conflicts(case: KernelCase, found: Profile) -> None:
-    """No line may meet in a bank of shared memory."""
-    for row in found.rows:
-        if row.space == "shared":
-            case.require(
-                row.worst == 1,
-                f"line {row.place.line} has {row.worst}-way bank conflicts: "
-                f"{row.place.text.strip()}",
-            )
-
-
-def _require_barriers(case: KernelCase, found: Profile, most: int, why: str) -> None:
-    got = found.count("barriers")
-    case.require(got <= most, f"{got} barriers, {most} would do: {why}", look=False)
-
-
-def _require_at_most(case: KernelCase, got: int, most: int, what: str) -> None:
-    case.require(got <= most, f"it makes {got:,} {what}, {most:,} would do")
-
-
 # ---- the checks ----
 
 
@@ -93,7 +66,7 @@ def check_naive(mine):
     said = _check_products(mine, SMALL, look)
     case = KernelCase("a (32, 64), b (64, 8)", "sum in a variable, write c once, after the loop")
     found = profile(mine, 32, 8, 64)
-    _require_at_most(case, requests(found, "global", "store"), 8, "requests to write c")
+    require_at_most(case, requests(found, "store"), 8, "requests to write c")
     return said
 
 
@@ -102,9 +75,9 @@ def check_coalesced(mine):
     look = "blockIdx stays as it is; threadIdx.x counts a warp's threads: along what should it go?"
     said = _check_products(mine, SMALL, look)
     case, found = KernelCase("a (32, 32), b (32, 64)", look), profile(mine, 32, 64, 32)
-    _require_sectors(case, found, "a", 1, "a warp in one row of c needs one row of a")
+    require_sectors(case, found, "a", 1, "a warp in one row of c needs one row of a")
     for array in "bc":
-        _require_sectors(case, found, array, 4, "32 neighbours of 4 bytes are 4 sectors")
+        require_sectors(case, found, array, 4, "32 neighbours of 4 bytes are 4 sectors")
     return f"{said}, sectors as few as can be"
 
 
@@ -117,11 +90,11 @@ def check_tiled(mine):
     said = _check_products(mine, SMALL, look)
     case, found = KernelCase("a (64, 96), b (96, 32)", look), profile(mine, 64, 32, 96)
     for array in "abc":
-        _require_sectors(case, found, array, 4, "neighbours read neighbours")
-    _require_no_conflicts(case, found)
+        require_sectors(case, found, array, 4, "neighbours read neighbours")
+    require_no_conflicts(case, found)
     # 2 blocks of 32 warps, 3 tiles each: a request for each of a and b
-    _require_at_most(case, requests(found, "global", "load"), 2 * 32 * 3 * 2, "requests to memory")
-    _require_barriers(case, found, 2 * 3 * 2, "two a tile")
+    require_at_most(case, requests(found, "load"), 2 * 32 * 3 * 2, "requests to memory")
+    require_barriers(case, found, 2 * 3 * 2, "two a tile")
     return f"{said}, each number read once a tile"
 
 
@@ -132,9 +105,9 @@ def check_nt(mine):
     case = KernelCase("a (32, 64), b (64, 64)", look)
     found = profile(mine, 32, 64, 64, transposed=True)
     for array in "abc":
-        _require_sectors(case, found, array, 4, "along a row of b, neighbours lie side by side")
+        require_sectors(case, found, array, 4, "along a row of b, neighbours lie side by side")
     case.look = "a column of 32 numbers is 32 words apart, so all in one bank; another width?"
-    _require_no_conflicts(case, found)
+    require_no_conflicts(case, found)
     return f"{said}, no conflicts"
 
 
@@ -154,9 +127,9 @@ def _check_column(mine) -> str:
     found = profile(mine, 64, 64, 16)
     # 16 warps, 16 steps of k: one request for b and TM for a
     most = 16 * 16 * (1 + COLUMN["TM"])
-    _require_at_most(case, requests(found, "shared", "load"), most, "requests to shared memory")
-    _require_no_conflicts(case, found)
-    _require_barriers(case, found, 2 * 2, "two a tile, both given")
+    require_at_most(case, requests(found, "load", "shared"), most, "requests to shared memory")
+    require_no_conflicts(case, found)
+    require_barriers(case, found, 2 * 2, "two a tile, both given")
     return f"{said}, {1 + COLUMN['TM']} reads for {COLUMN['TM']} products"
 
 
@@ -177,11 +150,11 @@ def _check_square(mine) -> str:
     found = profile(mine, 128, 128, 8)
     # 8 warps, 8 steps of k: TM + TN requests
     most = 8 * 8 * (SQUARE["TM"] + SQUARE["TN"])
-    _require_at_most(case, requests(found, "shared", "load"), most, "requests to shared memory")
+    require_at_most(case, requests(found, "load", "shared"), most, "requests to shared memory")
     case.look = "neighbours in a warp differ in tx: by how much do their places differ?"
-    _require_no_conflicts(case, found)
-    _require_sectors(case, found, "c", 4, "neighbours write neighbours")
-    _require_barriers(case, found, 2, "two a tile, both given")
+    require_no_conflicts(case, found)
+    require_sectors(case, found, "c", 4, "neighbours write neighbours")
+    require_barriers(case, found, 2, "two a tile, both given")
     return f"{said}, 16 reads for 64 products"
 
 
@@ -201,10 +174,10 @@ def _check_vector(mine) -> str:
     case = KernelCase("a (128, 16), b (16, 128)", "*(const float4*)&a[...] reads 16 bytes at once")
     found = profile(mine, 128, 128, 16)
     # 8 warps, 2 tiles: one request of each thread for a, and one for b
-    _require_at_most(case, requests(found, "global", "load"), 8 * 2 * 2, "requests to memory")
+    require_at_most(case, requests(found, "load"), 8 * 2 * 2, "requests to memory")
     case.look = "*(float4*)&bs[half][bk][bj] writes all four of from_b, 16 bytes at once"
-    _require_no_conflicts(case, found)
-    _require_barriers(case, found, 1 + 2, "one before the loop and one a tile, all given")
+    require_no_conflicts(case, found)
+    require_barriers(case, found, 1 + 2, "one before the loop and one a tile, all given")
     return f"{said}, 16 bytes a read, one barrier a tile"
 
 
@@ -246,10 +219,10 @@ def _check_bf16(mine) -> str:
     _check_products(mine, large, dtype=BF16, tiles=tiles, launch=launch)
     case = KernelCase("a (64, 128), b (128, 64) bf16", "row % 8 must change the part")
     found = profile(mine, 64, 64, 128)
-    _require_no_conflicts(case, found)
+    require_no_conflicts(case, found)
     case.look = "4 fragments of a and 4 of b make 32 products"
-    _require_at_most(case, found.count("ldmatrix"), 8 * 8, "times ldmatrix")  # 8 steps of 16
-    _require_barriers(case, found, 2, "one a tile")
+    require_at_most(case, found.count("ldmatrix"), 8 * 8, "times ldmatrix")  # 8 steps of 16
+    require_barriers(case, found, 2, "one a tile")
     waits = {text.strip() for text in re.findall(r"cp_async_wait<([^>]*)>", mine.text)}
     case.look = "of the groups sent so far, how many are of tiles after t?"
     case.require(waits != {"0"}, "cp_async_wait<0> waits for every copy, so the ring is no use")

@@ -18,11 +18,9 @@ from .launches_10 import (
     launch_of,
     profile,
     profile_of_sum,
-    requests,
-    require_at_most,
-    require_coalesced,
     sizes,
 )
+from .profile_checks import requests, require_at_most, require_coalesced
 
 SHAPES = ((5, 31), (33, 32), (1, 1), (3, 33), (31, 97), (2, 128))  # n, c
 QUAD_SHAPES = ((5, 32), (33, 100), (1, 4), (3, 128), (9, 132), (2, 256))  # c a multiple of 4
@@ -112,7 +110,7 @@ def check_block(mine):
               (*WIDE, 1.0, EPS, {"block": 128}, _same("BLOCK is another here"))]  # fmt: skip
     said = _check_forward(mine, cases)
     case, found = KernelCase("x (8, 128), BLOCK 64", stride), profile(mine, 8, 128)
-    require_coalesced(case, found)
+    require_coalesced(case, found, aligned=False)
     # 2 warps, 2 rounds of each loop: x three times, weight, bias
     require_at_most(case, requests(found, "load"), 8 * 2 * 2 * 5, "requests to read")
     case.look = "block_sum adds, always in one order"
@@ -136,7 +134,7 @@ def check_warp(mine):
     case, found = KernelCase("x (8, 128)", "the row stands in v"), profile(mine, 8, 128)
     require_at_most(case, requests(found, "load"), 8 * 4 * 3, "requests to read")
     require_at_most(case, found.count("barriers"), 0, "barriers")
-    require_coalesced(case, found)
+    require_coalesced(case, found, aligned=False)
     return f"{said}, each row read once"
 
 
@@ -185,7 +183,7 @@ def check_residual(mine):
     case.look = "what was just added stands in v[i]"
     found = profile(mine, 8, 128)
     require_at_most(case, requests(found, "load"), 8 * 4 * 4, "requests to read")
-    require_coalesced(case, found)
+    require_coalesced(case, found, aligned=False)
     return f"{len(SHAPES) + 1} shapes, x and delta read once"
 
 
@@ -264,7 +262,7 @@ def check_column_sum(mine):
         case.equal(got, np.array(sums) + y, "y", 0.0)
     _check_order(mine)
     found = profile_of_sum(mine, 64, 96)
-    require_coalesced(case := KernelCase("x (64, 96)", look), found)
+    require_coalesced(case := KernelCase("x (64, 96)", look), found, aligned=False)
     require_at_most(case, requests(found, "load"), 64 * 3, "requests to read")
     case.look = "each thread leaves its sum in `sums`; one thread adds them, in one order"
     require_at_most(case, found.count("atomics"), 0, "atomics")

@@ -8,6 +8,7 @@ import numpy as np
 from ... import cuda, sim
 from ...sim.profile import Profile
 from ..kernel_files import KernelFile
+from .profile_checks import requests
 
 BF16 = ml_dtypes.bfloat16
 TILED = {"TILE": 32}
@@ -105,14 +106,8 @@ def profile(kernel: KernelFile, m: int, n: int, k: int, transposed: bool = False
     return compiled.profile()
 
 
-def requests(found: Profile, space: str, op: str, array: str = "") -> int:
-    """How many requests of that kind a launch made, of one array or of all."""
-    rows = [r for r in found.rows if (r.space, r.op) == (space, op)]
-    return sum(r.requests for r in rows if not array or r.sample.array == array)
-
-
 def traffic(kernel: KernelFile, m: int = 128, n: int = 128, k: int = 64) -> tuple[float, float]:
     """For each multiplication: bytes read from memory, and a thread's reads of shared memory."""
     found, products = profile(kernel, m, n, k), m * n * k
     sectors = sum(r.moved for r in found.rows if (r.space, r.op) == ("global", "load"))
-    return 32 * sectors / products, 32 * requests(found, "shared", "load") / products
+    return 32 * sectors / products, 32 * requests(found, "load", "shared") / products

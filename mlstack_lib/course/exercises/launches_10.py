@@ -5,7 +5,6 @@ import numpy as np
 
 from ... import cuda, reference, sim
 from ...sim.profile import Profile
-from ..cases import Case
 from ..kernel_files import KernelFile, solution
 from .launches_09 import ceil_div, changed
 
@@ -129,12 +128,6 @@ def profile(kernel: KernelFile, n: int, c: int) -> Profile:
     return compiled.profile()
 
 
-def requests(found: Profile, op: str, space: str = "global", size: int = 0) -> int:
-    """How many requests of that kind a launch made, of one size or of all."""
-    rows = [r for r in found.rows if (r.space, r.op) == (space, op)]
-    return sum(r.requests for r in rows if size in (0, r.size))
-
-
 def asked(found: Profile, n: int) -> tuple[float, float]:
     """Bytes that a row's loads and stores ask of memory and caches, whole sectors counted."""
     loads, stores = (
@@ -151,21 +144,6 @@ def profile_of_sum(kernel: KernelFile, n: int, c: int) -> Profile:
     compiled = kernel.compiled(sim, **constants)
     compiled(grid, block, (*arrays, *sizes(n, c), np.uint32(n)))
     return compiled.profile()
-
-
-def require_coalesced(case: Case, found: Profile) -> None:
-    """No access to global memory moves more sectors than its bytes need."""
-    for row in found.rows:
-        case.require(
-            row.space != "global" or row.moved <= row.ideal + row.requests,
-            f"right, but line {row.place.line} ({row.op}) moves {row.worst} sectors for a request "
-            f"of a warp, where {ceil_div(row.ideal, row.requests)} are enough",
-        )
-
-
-def require_at_most(case: Case, got: int, most: int, what: str) -> None:
-    """No more than `most` of `what`, though the result is right."""
-    case.require(got <= most, f"right, but it makes {got:,} {what}, {most:,} would do")
 
 
 # ---- other ways to a variance ----
