@@ -7,12 +7,12 @@ and raises `Wrong` with what is wrong. The checks of chapter N are in `exercises
 import inspect
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import CodeType, FunctionType
 
-from .. import cuda
 from ..errors import BadInput, nearest
 from ..kernels import STUB_MARKER
 from ..sim.errors import CompileError, KernelError, LaunchError
@@ -43,6 +43,7 @@ class Verdict:
 
 
 verdicts: list[Verdict] = []  # of this process, in order
+gpu_too = ContextVar("gpu_too", default=True)  # whether checks launch kernels on a GPU as well
 _checks: dict[str, Callable] = {}
 
 
@@ -125,11 +126,11 @@ def judge(name: str, *mine: Callable) -> Verdict:
 
 def _judge_in_simulator(name: str, mine: tuple) -> Verdict:
     """What is wrong everywhere is best said of the simulator's results."""
-    before, cuda.on_gpu = cuda.on_gpu, False
+    before = gpu_too.set(False)
     try:
         return judge(name, *mine)
     finally:
-        cuda.on_gpu = before
+        gpu_too.reset(before)
 
 
 def _unwritten(name: str, mine: tuple, error: NotImplementedError) -> Verdict:

@@ -12,7 +12,7 @@ from .. import cuda, sim
 from ..sim.messages import text
 from ..sim.source import blank
 from .cases import Case
-from .judging import OtherOnGpu, Wrong
+from .judging import OtherOnGpu, Wrong, gpu_too
 from .kernel_files import KernelFile
 
 ON_GPU = 1e-5  # of the largest: exp, sums and fused products round in another way there
@@ -76,7 +76,7 @@ class KernelCase(Case):
                 kept = arg.tobytes() == after.tobytes()
                 self.require(kept, f"it changed `{name}`, which it should only read", look=False)
         results = [a for arg, a in zip(args, launched, strict=True) if hasattr(arg, "array")]
-        if cuda.on_gpu:
+        if cuda.on_gpu and gpu_too.get():
             self._compare_with_gpu(kernel, grid, block, args, shared_mem, constants, results)
         notes = [text(kernel.name, finding) for finding in compiled.report]
         self.note = notes[0].removeprefix(f"{kernel.name}: note: ") if notes else ""

@@ -1,5 +1,8 @@
 """check and use: one line for every state of an exercise, and never an exception."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mlstack_lib.course import check, judging, use
@@ -134,3 +137,8 @@ def test_a_solution_may_be_a_class_and_its_error_names_the_method():
     assert judge(NAME, Square).message == (
         "KeyError: 'x' (line 2 of __init__). Case: x = 3. Look: multiply it with itself."
     )
+
+
+def test_judging_does_not_look_for_a_gpu():
+    code = "import sys, mlstack_lib.course; assert 'mlstack_lib.cuda' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

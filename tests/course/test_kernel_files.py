@@ -188,7 +188,7 @@ def test_what_is_wrong_in_the_simulator_is_said_before_what_a_gpu_gives(
     monkeypatch.setattr(cuda, "on_gpu", True)
     monkeypatch.setattr(judging, "_check_of", lambda name: check)
     verdict = judge("8.1 five", OnBoth())
-    assert (verdict.status, cuda.on_gpu) == ("no", True)
+    assert (verdict.status, judging.gpu_too.get()) == ("no", True)
     assert says in verdict.message
 
 

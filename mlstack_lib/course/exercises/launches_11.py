@@ -55,7 +55,7 @@ def softmax_traffic(kernel: KernelFile, n: int = 3, c: int = 1024) -> tuple[floa
 
 def copy_rate() -> float:
     """GB/s that a copy moved on the H100 of the recorded ladders, read and written."""
-    return json.loads((FOLDER / "08.json").read_text(encoding="utf-8"))["copy_gb_s"]
+    return json.loads((FOLDER / "11.json").read_text(encoding="utf-8"))["copy_gb_s"]
 
 
 def step_us() -> float:
