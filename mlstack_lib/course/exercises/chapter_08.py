@@ -24,7 +24,6 @@ from .profile_checks import (
 
 BLOCK = 128
 REQUESTS = 29  # to shared memory in a block of the tree: 4 fill, 8 times 3 add, 1 reads the sum
-IN_A_BLOCK = "requests to shared memory in a block"
 CLINIC = "8.9 clinic"
 
 
@@ -189,9 +188,8 @@ def check_sum_halves(mine):
         what = f"right, but {writers} threads of a block write their part, one is enough"
         case.require(writers <= 1, what)
         case.look = "which threads add in a step: the first ones, so that whole warps have none?"
-        came = requests(profile, "", "shared") // profile.blocks
-        require_at_most(case, came, REQUESTS, IN_A_BLOCK)
-    return f"{len(sizes)} sizes, {REQUESTS} {IN_A_BLOCK}"
+        require_few_requests(case, profile, REQUESTS)
+    return f"{len(sizes)} sizes, {REQUESTS} requests to shared memory in a block"
 
 
 @exercise("8.6 sum_many")
@@ -201,8 +199,7 @@ def check_sum_many(mine):
     for case, profile in _sums(mine, sizes, look):
         require_coalesced(case, profile)
         case.look = "is `sum` a variable of the thread's own, put into scratch[t] once?"
-        came = requests(profile, "", "shared") // profile.blocks
-        require_at_most(case, came, REQUESTS, IN_A_BLOCK)
+        require_few_requests(case, profile, REQUESTS)
     require_full_warps(case, profile)
     return f"{len(sizes)} pairs of n and grid"
 

@@ -17,6 +17,12 @@ def require_at_most(case: Case, got: int, most: int, what: str) -> None:
     case.require(got <= most, f"right, but it makes {got:,} {what}, {most:,} would do")
 
 
+def require_few_requests(case: Case, found: Profile, most: int) -> None:
+    """No more than `most` requests to shared memory in each block."""
+    came = requests(found, "", "shared") // found.blocks
+    require_at_most(case, came, most, "requests to shared memory in a block")
+
+
 def require_barriers(case: Case, found: Profile, most: int, why: str) -> None:
     """No more than `most` barriers in all blocks."""
     got = found.count("barriers")
