@@ -15,9 +15,8 @@ from ..kernel_cases import InOut, KernelCase, Output
 from ..kernel_files import KernelFile, solution
 from ..source import cut
 from .profile_checks import (
-    requests,
-    require_at_most,
     require_coalesced,
+    require_few_requests,
     require_full_warps,
     require_no_conflicts,
 )
